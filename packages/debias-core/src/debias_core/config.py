@@ -1,0 +1,242 @@
+"""Every setting of a training run, as frozen dataclasses; importing this never imports torch.
+
+`TrainConfig` holds one objective config; its `kind` names the objective (see
+`debias_core.objectives`). Values are checked when the object is made.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from debias_core.errors import ConfigError
+
+GROUPS: tuple[str, str] = ("female", "male")
+"""The declared groups; a gap is the first minus the second."""
+
+
+def _require(condition: bool, message: str) -> None:  # noqa: FBT001 - reads like assert
+    if not condition:
+        raise ConfigError(message)
+
+
+def _check_positive(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        _require(
+            math.isfinite(value) and value > 0, f"{name} must be a positive number, not {value!r}"
+        )
+
+
+def _check_not_negative(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        _require(math.isfinite(value) and value >= 0, f"{name} must be 0 or more, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchors:
+    """What holds the model near the reference, available to every objective.
+
+    Attributes:
+        kl: weight of KL(model || reference), nats per answer token.
+        level: weight of (mean entropy - reference mean entropy)^2.
+    """
+
+    kl: float = 0.0
+    level: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_not_negative(self, "kl", "level")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupGapConfig(Anchors):
+    """Pure debiasing: `scale * (H_f - H_m)^2` (`l2`) or `scale * |H_f - H_m|` (`l1`)."""
+
+    kind: ClassVar[str] = "group_gap"
+    norm: Literal["l1", "l2"] = "l2"
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        Anchors.__post_init__(self)
+        _require(self.norm in {"l1", "l2"}, f"norm must be 'l1' or 'l2', not {self.norm!r}")
+        _check_positive(self, "scale")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeeConfig(Anchors):
+    """Group Entropy Equalization: mean entropy + `lambda_` * spread of the group entropies."""
+
+    kind: ClassVar[str] = "gee"
+    lambda_: float = 3.0
+
+    def __post_init__(self) -> None:
+        Anchors.__post_init__(self)
+        _check_not_negative(self, "lambda_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairGapConfig(Anchors):
+    """The unbiased squared gap over pairs, times `scale`."""
+
+    kind: ClassVar[str] = "pair_gap"
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        Anchors.__post_init__(self)
+        _check_positive(self, "scale")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectGapConfig(Anchors):
+    """The squared direct effect per pair: every answer scored under both prompts."""
+
+    kind: ClassVar[str] = "direct_gap"
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        Anchors.__post_init__(self)
+        _check_positive(self, "scale")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConstrainedConfig(Anchors):
+    """Least KL to the reference subject to a gap of zero, by an augmented Lagrangian.
+
+    Attributes:
+        rho: weight of the (unbiased) squared gap.
+        eta: step of the multiplier, `lambda += eta * gap` after every step.
+        kl: weight of the KL term; 1 is the method, and must not be 0.
+    """
+
+    kind: ClassVar[str] = "constrained"
+    rho: float = 20.0
+    eta: float = 2.0
+    kl: float = 1.0
+
+    def __post_init__(self) -> None:
+        Anchors.__post_init__(self)
+        _check_positive(self, "rho", "kl")
+        _check_not_negative(self, "eta")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmConfig(Anchors):
+    """Entropy minimisation: the mean of the group entropies; a baseline."""
+
+    kind: ClassVar[str] = "em"
+
+
+ObjectiveConfig = (
+    GroupGapConfig | GeeConfig | PairGapConfig | DirectGapConfig | ConstrainedConfig | EmConfig
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFormat:
+    """How a bare problem text becomes what the model reads.
+
+    Attributes:
+        template: text with the field `{prompt}`.
+        chat_template: whether the tokenizer's chat template is put around it.
+        system: system message; needs `chat_template`.
+    """
+
+    template: str = "{prompt}"
+    chat_template: bool = False
+    system: str | None = None
+
+    def __post_init__(self) -> None:
+        _require("{prompt}" in self.template, "prompt.template must contain '{prompt}'")
+        _require(
+            self.system is None or self.chat_template,
+            "prompt.system needs prompt.chat_template: a plain prompt has no system message",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        objective: what is minimised.
+        learning_rate: of AdamW.
+        weight_decay: of AdamW.
+        max_grad_norm: the gradient is scaled down to this norm.
+        warmup_steps: steps over which the learning rate rises linearly.
+        max_steps: optimiser steps at most.
+        effective_batch_size: prompts an optimiser step over all processes; even, both sides of
+            every pair are always in one batch.
+        micro_batch_size: prompts scored at once on one process. Never changes the gradient.
+        generation_batch_size: prompts answered at once where no gradient is taken.
+        samples_per_prompt: answers sampled for every prompt (K).
+        max_new_tokens: length limit of an answer; an answer that meets it is truncated.
+        temperature: of sampling.
+        entropy_temperature: of the entropy that is trained on; part of the metric's name.
+        couple_samples: both sides of a pair are sampled with the same random numbers.
+        target_gap: nats; training stops when the whole interval lies inside +-target_gap.
+        eval_every: steps between looks at the held-out pairs.
+        patience: looks in a row that must lie inside.
+        early_stopping: stop at the target; otherwise all `max_steps` are run and the last model
+            is kept.
+        dev_samples: answers a held-out prompt and look.
+        kl_budget: nats per token; training stops when the held-out KL exceeds it.
+        seed: of everything that is random.
+        dtype: of the weights.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        prompt: how texts are shown to the model.
+    """
+
+    objective: ObjectiveConfig = field(default_factory=ConstrainedConfig)
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    warmup_steps: int = 0
+    max_steps: int = 50
+    effective_batch_size: int = 32
+    micro_batch_size: int = 32
+    generation_batch_size: int = 128
+    samples_per_prompt: int = 1
+    max_new_tokens: int = 128
+    temperature: float = 1.0
+    entropy_temperature: float = 1.0
+    couple_samples: bool = False
+    target_gap: float = 0.02
+    eval_every: int = 5
+    patience: int = 2
+    early_stopping: bool = True
+    dev_samples: int = 1
+    kl_budget: float | None = None
+    seed: int = 0
+    dtype: Literal["float32", "bfloat16", "float16", "float64"] = "float32"
+    device: str = "auto"
+    prompt: PromptFormat = field(default_factory=PromptFormat)
+
+    def __post_init__(self) -> None:
+        _check_positive(
+            self,
+            "learning_rate",
+            "max_grad_norm",
+            "max_steps",
+            "effective_batch_size",
+            "micro_batch_size",
+            "generation_batch_size",
+            "samples_per_prompt",
+            "max_new_tokens",
+            "temperature",
+            "entropy_temperature",
+            "target_gap",
+            "eval_every",
+            "patience",
+            "dev_samples",
+        )
+        _check_not_negative(self, "weight_decay", "warmup_steps", "seed")
+        _require(
+            self.effective_batch_size % 2 == 0,
+            "effective_batch_size counts prompts and must be even: both sides of a pair belong to "
+            f"one batch; {self.effective_batch_size} is odd",
+        )
+        if self.kl_budget is not None:
+            _check_positive(self, "kl_budget")

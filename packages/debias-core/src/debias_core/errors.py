@@ -1,0 +1,28 @@
+"""The errors of debias-core.
+
+DebiasCoreError
+├── ConfigError         a setting that cannot work, with the field's name
+├── DataError           rows that cannot be trained on: a missing column or group, a lone side
+├── ModelError          weights that cannot be used: not safetensors, not finite
+└── NonFiniteError      a loss or a gradient that is not finite; nothing was updated
+"""
+
+
+class DebiasCoreError(Exception):
+    """Root of every error that debias-core raises on purpose."""
+
+
+class ConfigError(DebiasCoreError, ValueError):
+    """A setting that cannot work; the message names the field."""
+
+
+class DataError(DebiasCoreError, ValueError):
+    """Rows that cannot be trained or measured on."""
+
+
+class ModelError(DebiasCoreError):
+    """Weights or a tokenizer that cannot be used."""
+
+
+class NonFiniteError(DebiasCoreError, ArithmeticError):
+    """A loss or gradient that is not finite; the optimiser did not step."""

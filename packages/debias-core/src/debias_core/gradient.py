@@ -1,0 +1,159 @@
+"""The exact gradient of a loss that is not additive over micro-batches or processes.
+
+The loss of a gap is a function of *all* sample entropies of the effective batch. Averaging the
+gradients of micro-batch gaps gives another direction, often the opposite one. Two passes give the
+exact gradient:
+
+1. the terms (entropies, KL, ...) of the whole effective batch without gradient, gathered over
+   processes, and from them the coefficients `c_i = dL/dterm_i`;
+2. per micro-batch, the backward pass of `sum_i c_i * term_i` with the coefficients held fixed.
+
+By the chain rule the sum over micro-batches is dL/dweights. Where the terms are known already
+(sampling computed the entropies at the same weights), the first pass is skipped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from debias_core.errors import DataError, NonFiniteError
+
+MicroBatch = TypeVar("MicroBatch")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Per-sample terms of a loss, each [n] or absent.
+
+    Attributes:
+        entropy: mean token entropy of the answer, nats.
+        kl: mean token KL to the reference on the same answer, nats.
+        reference_entropy: mean token entropy under the reference; a constant.
+    """
+
+    entropy: Tensor
+    kl: Tensor | None = None
+    reference_entropy: Tensor | None = None
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Terms:
+        """Returns the terms with `function` applied to each that is there."""
+
+        def apply(term: Tensor | None) -> Tensor | None:
+            return None if term is None else function(term)
+
+        return Terms(function(self.entropy), apply(self.kl), apply(self.reference_entropy))
+
+
+def concatenate(parts: Sequence[Terms]) -> Terms:
+    """Returns the terms of several micro-batches in order."""
+
+    def join(column: list[Tensor | None]) -> Tensor | None:
+        present = [term for term in column if term is not None]
+        return torch.cat(present) if present else None
+
+    return Terms(
+        torch.cat([part.entropy for part in parts]),
+        join([part.kl for part in parts]),
+        join([part.reference_entropy for part in parts]),
+    )
+
+
+def world_size() -> int:
+    """Returns the number of training processes, 1 when there is only this one."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def _gather(values: Tensor) -> Tensor:
+    if world_size() == 1:
+        return values
+    sizes = [torch.zeros(1, dtype=torch.long, device=values.device) for _ in range(world_size())]
+    dist.all_gather(sizes, torch.tensor([len(values)], device=values.device))
+    if len({int(size) for size in sizes}) != 1:
+        raise DataError(
+            f"processes hold {[int(s) for s in sizes]} samples; every process needs equally many"
+        )
+    parts = [torch.empty_like(values) for _ in range(world_size())]
+    dist.all_gather(parts, values.contiguous())
+    return torch.cat(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class LossReport:
+    """What an accumulated gradient was the gradient of.
+
+    Attributes:
+        loss: of the whole effective batch.
+        terms: of the whole effective batch over all processes, without gradient.
+    """
+
+    loss: float
+    terms: Terms
+
+
+def accumulate_gradient(
+    micro_batches: Sequence[MicroBatch],
+    terms_of: Callable[[MicroBatch], Terms],
+    loss_of: Callable[[Terms], Tensor],
+    *,
+    known: Terms | None = None,
+    no_sync: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+) -> LossReport:
+    """Adds dL/dweights of the whole effective batch to `.grad`, and returns the loss.
+
+    Args:
+        micro_batches: this process's share, in order; every process holds equally many samples.
+        terms_of: the terms of one micro-batch, with a graph when gradients are enabled.
+        loss_of: the loss from the terms of the whole effective batch (all processes, in order of
+            rank); it may use them in any differentiable way.
+        known: this process's terms where they were computed before at the same weights; skips the
+            first pass. A term in which the loss is linear may hold any values here: only its
+            coefficient is used.
+        no_sync: a context in which distributed wrappers do not reduce gradients; used for all but
+            the last micro-batch. Wrappers that average over processes are compensated for.
+
+    Raises:
+        NonFiniteError: the loss is not finite; no gradient was added.
+    """
+    if known is None:
+        with torch.no_grad():
+            known = concatenate([terms_of(batch) for batch in micro_batches])
+    everything = known.map(lambda t: _gather(t.detach())).map(lambda t: t.requires_grad_())
+    loss = loss_of(everything)
+    if not bool(torch.isfinite(loss)):
+        raise NonFiniteError(f"the loss is {float(loss.detach())}")
+    coefficients = _coefficients(loss, everything)
+    rank = dist.get_rank() if world_size() > 1 else 0
+    offset = rank * len(known.entropy)
+    reduced: list[Terms] = []
+    for i, batch in enumerate(micro_batches):
+        last = i == len(micro_batches) - 1
+        with contextlib.nullcontext() if last else no_sync():
+            terms = terms_of(batch)
+            size = len(terms.entropy)
+            share = coefficients.map(lambda c, o=offset, s=size: c[o : o + s])  # type: ignore[misc]
+            (_weighted_sum(terms, share) * world_size()).backward()  # type: ignore[no-untyped-call]
+        reduced.append(terms.map(Tensor.detach))
+        offset += size
+    final = concatenate(reduced).map(_gather)
+    with torch.no_grad():
+        return LossReport(float(loss_of(final)), final)
+
+
+def _coefficients(loss: Tensor, terms: Terms) -> Terms:
+    inputs = [t for f in fields(terms) if (t := getattr(terms, f.name)) is not None]
+    grads = iter(torch.autograd.grad(loss, inputs, allow_unused=True, materialize_grads=True))
+    return terms.map(lambda _: next(grads))
+
+
+def _weighted_sum(terms: Terms, coefficients: Terms) -> Tensor:
+    total = (coefficients.entropy * terms.entropy).sum()
+    if terms.kl is not None and coefficients.kl is not None:
+        total = total + (coefficients.kl * terms.kl).sum()
+    return total
