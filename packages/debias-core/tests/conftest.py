@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 torch.set_num_threads(1)
+
+SHE = ["she", "her", "woman"]
+HE = ["he", "him", "man"]
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +47,31 @@ def tiny_model() -> Qwen2ForCausalLM:
         bos_token_id=None,
     )
     return Qwen2ForCausalLM(config).double().eval()
+
+
+@pytest.fixture
+def tokenizer() -> PreTrainedTokenizerFast:
+    words = ["<pad>", "<eos>", *SHE, *HE, *(f"w{i}" for i in range(53))]
+    model = WordLevel({w: i for i, w in enumerate(words)}, unk_token="<pad>")
+    raw = Tokenizer(model)
+    raw.pre_tokenizer = Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<eos>", pad_token="<pad>")
+
+
+@pytest.fixture(scope="session")
+def make_rows() -> Callable[..., list[dict[str, object]]]:
+    """Rows of a pair table: n pairs, two rows each; another `prefix` makes other clusters."""
+
+    def make(n: int, *, prefix: str = "t") -> list[dict[str, object]]:
+        return [
+            {
+                "pair_id": f"{prefix}{i}",
+                "cluster_id": f"{prefix}{i}",
+                "group": group,
+                "prompt": f"w{i % 50} {words[i % 3]} w{(i * 7) % 50}",
+            }
+            for i in range(n)
+            for group, words in (("female", SHE), ("male", HE))
+        ]
+
+    return make

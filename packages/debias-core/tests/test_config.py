@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from debias_core.config import ConstrainedConfig, GroupGapConfig, PromptFormat, TrainConfig
 from debias_core.errors import ConfigError
 

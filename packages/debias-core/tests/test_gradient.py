@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import multiprocessing
+from transformers import Qwen2ForCausalLM
+
 from debias_core.config import (
     ConstrainedConfig,
     DirectGapConfig,
@@ -20,8 +23,6 @@ from debias_core.errors import NonFiniteError
 from debias_core.gradient import Terms, accumulate_gradient
 from debias_core.lagrangian import Layout, TrainingObjective
 from debias_core.scoring import ScoredRow, score
-from torch import multiprocessing
-from transformers import Qwen2ForCausalLM
 
 OBJECTIVES: list[ObjectiveConfig] = [
     GroupGapConfig(),
@@ -101,7 +102,9 @@ def test_the_mean_of_micro_batch_gaps_is_another_direction(tiny_model: Qwen2ForC
     tiny_model.zero_grad()
     for i in range(0, 8, 2):
         part = slice(i, i + 2)
-        here = Layout(layout.groups[part], layout.pairs[part], layout.answers[part], layout.own[part])
+        here = Layout(
+            layout.groups[part], layout.pairs[part], layout.answers[part], layout.own[part]
+        )
         (objective.loss(score(tiny_model, rows[part]), here) / 4).backward()
     naive = torch.cat([p.grad.flatten() for p in tiny_model.parameters() if p.grad is not None])
     assert (naive - exact).norm() / exact.norm() > 0.1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from debias_core import objectives
 from debias_core.errors import DataError
 

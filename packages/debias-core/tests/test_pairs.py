@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from debias_core.errors import DataError
 from debias_core.pairs import PromptPair, batches, read_pairs
 
@@ -52,7 +53,9 @@ def test_a_stream_can_start_anywhere() -> None:
     """What a resumed run sees is what an undisturbed one would."""
     whole = list(itertools.islice(batches(make(10), pairs_per_batch=3, seed=5), 9))
     for start in (1, 4, 8):
-        rest = itertools.islice(batches(make(10), pairs_per_batch=3, seed=5, start=start), 9 - start)
+        rest = itertools.islice(
+            batches(make(10), pairs_per_batch=3, seed=5, start=start), 9 - start
+        )
         assert list(rest) == whole[start:]
     other = next(batches(make(10), pairs_per_batch=3, seed=6))
     assert other != whole[0]

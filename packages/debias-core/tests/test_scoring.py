@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from transformers import Qwen2ForCausalLM
+
 from debias_core.entropy import token_entropy
 from debias_core.errors import DataError
 from debias_core.sampling import SamplingConfig, sample
 from debias_core.scoring import ScoredRow, score
-from transformers import Qwen2ForCausalLM
 
 ROWS = [
     ScoredRow([5, 9, 11], [20, 21, 1]),
@@ -55,9 +56,7 @@ def test_sampling_reports_the_entropies_that_scoring_finds(tiny_model: Qwen2ForC
     answers = sample(tiny_model, prompts, config, seeds=[[0, i] for i in range(4)])
     rows = [ScoredRow(p, a.tokens) for p, a in zip(prompts, answers, strict=True)]
     scored = score(tiny_model, rows).entropy
-    np.testing.assert_allclose(
-        scored.detach().numpy(), [a.entropy for a in answers], atol=2e-6
-    )
+    np.testing.assert_allclose(scored.detach().numpy(), [a.entropy for a in answers], atol=2e-6)
     for answer in answers:
         assert 1 not in answer.tokens[:-1]
         assert answer.truncated == (answer.tokens[-1] != 1)

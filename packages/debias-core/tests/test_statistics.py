@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from debias_core.errors import DataError
 from debias_core.statistics import estimate_gap
 

@@ -183,6 +183,7 @@ class TrainConfig:
             is kept.
         dev_samples: answers a held-out prompt and look.
         kl_budget: nats per token; training stops when the held-out KL exceeds it.
+        checkpoint_every: steps between checkpoints, where a folder for them is given.
         seed: of everything that is random.
         dtype: of the weights.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
@@ -209,6 +210,7 @@ class TrainConfig:
     early_stopping: bool = True
     dev_samples: int = 1
     kl_budget: float | None = None
+    checkpoint_every: int = 10
     seed: int = 0
     dtype: Literal["float32", "bfloat16", "float16", "float64"] = "float32"
     device: str = "auto"
@@ -231,6 +233,7 @@ class TrainConfig:
             "eval_every",
             "patience",
             "dev_samples",
+            "checkpoint_every",
         )
         _check_not_negative(self, "weight_decay", "warmup_steps", "seed")
         _require(

@@ -4,6 +4,8 @@ DebiasCoreError
 ├── ConfigError         a setting that cannot work, with the field's name
 ├── DataError           rows that cannot be trained on: a missing column or group, a lone side
 ├── ModelError          weights that cannot be used: not safetensors, not finite
+├── CheckpointError     a checkpoint of another run; damaged ones are passed over
+├── InterruptedTraining asked to stop; the state is saved
 └── NonFiniteError      a loss or a gradient that is not finite; nothing was updated
 """
 
@@ -22,6 +24,14 @@ class DataError(DebiasCoreError, ValueError):
 
 class ModelError(DebiasCoreError):
     """Weights or a tokenizer that cannot be used."""
+
+
+class CheckpointError(DebiasCoreError):
+    """A checkpoint that is incomplete, damaged or from another run."""
+
+
+class InterruptedTraining(DebiasCoreError):  # noqa: N818 - an event, not a fault
+    """Training was asked to stop; the step was finished and the state saved."""
 
 
 class NonFiniteError(DebiasCoreError, ArithmeticError):

@@ -66,7 +66,8 @@ def load_model(
     check_finite(model)
     # transformers wraps `to` in a way that loses its signature
     model.to(device=resolve_device(device))  # type: ignore[call-arg]
-    return model.eval(), tokenizer
+    model.train(mode=False)
+    return model, tokenizer
 
 
 def _refuse_pickles(folder: Path) -> None:

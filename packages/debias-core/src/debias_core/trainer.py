@@ -7,23 +7,27 @@ is made exact in `debias_core.gradient`, what a look measures in `debias_core.he
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
+from debias_core.checkpoint import Checkpoint, load_newest, save_checkpoint
 from debias_core.config import TrainConfig
-from debias_core.errors import ConfigError, DataError, NonFiniteError
+from debias_core.errors import ConfigError, DataError, InterruptedTraining, NonFiniteError
 from debias_core.gradient import LossReport, Terms, accumulate_gradient
 from debias_core.heldout import DevEvaluation, EncodedPair, HeldOut
 from debias_core.lagrangian import Layout, TrainingObjective
 from debias_core.loading import check_finite, save_model
 from debias_core.objectives import signed_gap
 from debias_core.pairs import PromptPair, Row, batches, read_pairs
+from debias_core.progress import EventHandler, RunProgress, StepLog, StopReason
 from debias_core.prompts import encode_prompt
 from debias_core.sampling import Answer, SamplingConfig, sample
 from debias_core.scoring import ScoredRow, score
@@ -34,33 +38,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TRAIN_STREAM = 1
-
-StopReason = Literal["target", "kl_budget", "max_steps"]
-
-
-@dataclass(frozen=True, slots=True)
-class StepLog:
-    """One optimiser step, measured on its own training batch: for watching, never for claims.
-
-    Attributes:
-        step: 1 for the first.
-        loss: of the effective batch.
-        gap: of the batch, nats.
-        kl: mean of the batch, nats per token; None where the objective does not use it.
-        grad_norm: before clipping.
-        multiplier: of the constraint.
-        tokens: answer tokens sampled for it.
-        seconds: since training began.
-    """
-
-    step: int
-    loss: float
-    gap: float
-    kl: float | None
-    grad_norm: float
-    multiplier: float
-    tokens: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +67,6 @@ class TrainResult:
     history: tuple[StepLog, ...]
     evaluations: tuple[DevEvaluation, ...]
     model_path: Path | None
-
-
-EventHandler = Callable[[StepLog | DevEvaluation], None]
 
 
 class DebiasTrainer:
@@ -130,6 +104,8 @@ class DebiasTrainer:
         *,
         on_event: EventHandler | None = None,
         out: str | Path | None = None,
+        checkpoints: str | Path | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> TrainResult:
         """Trains, and returns what was done; the kept model is saved under `out` if that is given.
 
@@ -138,11 +114,16 @@ class DebiasTrainer:
             dev: rows to look at; no cluster of it may be in `train`.
             on_event: called with every `StepLog` and `DevEvaluation` as they come.
             out: folder for the model, in the hub's layout.
+            checkpoints: folder for checkpoints, one every `checkpoint_every` steps; a run that
+                finds one of its own there continues from it, bit for bit.
+            should_stop: asked after every step; when it says yes the state is saved.
 
         Raises:
             DataError: an empty or one-sided set, or a cluster on both sides.
             NonFiniteError: a loss or gradient is not finite; the weights are those of the step
                 before.
+            CheckpointError: `checkpoints` holds another run's.
+            InterruptedTraining: `should_stop` said so.
         """
         train_pairs = self._encode(read_pairs(train, name="the training data"))
         dev_pairs = self._encode(read_pairs(dev, name="the held-out data"))
@@ -153,16 +134,32 @@ class DebiasTrainer:
             samples=self.config.dev_samples,
             batch_size=self.config.generation_batch_size,
         )
+        run = RunProgress(self.config, on_event or (lambda _: None))
+        saver = _Saver(self, run, checkpoints, _run_key(self.config, train_pairs, dev_pairs))
         self._began = time.perf_counter()
-        run = _Run(self.config, on_event or (lambda _: None))
-        run.add_look(self._look(heldout, step=0), self.model)
-        for step, batch in enumerate(self._batches(train_pairs), start=1):
+        start = saver.restore()
+        if start == 0:
+            run.add_look(self._look(heldout, step=0), self.model)
+        else:
+            self._began -= run.history[-1].seconds
+            logger.info("continuing after step %d from %s", start, checkpoints)
+        for step, batch in enumerate(self._batches(train_pairs, start), start=start + 1):
+            if start >= self.config.max_steps or run.stop_reason is not None:
+                break
             run.add_step(self._step(batch, step))
             last = step == self.config.max_steps
             if last or step % self.config.eval_every == 0:
                 run.add_look(self._look(heldout, step=step), self.model)
             if last or run.stop_reason is not None:
                 break
+            stopping = should_stop is not None and should_stop()
+            if stopping or step % self.config.checkpoint_every == 0:
+                saver.save(step)
+            if stopping:
+                raise InterruptedTraining(
+                    f"stopped after step {step}; "
+                    + ("the same command continues from there" if checkpoints else "nothing saved")
+                )
         return self._finish(run, out)
 
     def _encode(self, pairs: Sequence[PromptPair]) -> list[EncodedPair]:
@@ -172,12 +169,13 @@ class DebiasTrainer:
             for p in pairs
         ]
 
-    def _batches(self, pairs: Sequence[EncodedPair]) -> Iterator[list[EncodedPair]]:
+    def _batches(self, pairs: Sequence[EncodedPair], start: int) -> Iterator[list[EncodedPair]]:
         by_pair = {p.pair: p for p in pairs}
         stream = batches(
             [p.pair for p in pairs],
             pairs_per_batch=self.config.effective_batch_size // 2,
             seed=self.config.seed,
+            start=start,
         )
         for batch in stream:
             yield [by_pair[pair] for pair in batch]
@@ -276,8 +274,9 @@ class DebiasTrainer:
         self.optimizer.step()
         return norm
 
-    def _finish(self, run: _Run, out: str | Path | None) -> TrainResult:
-        kept = run.restore(self.model)
+    def _finish(self, run: RunProgress, out: str | Path | None) -> TrainResult:
+        kept, weights = run.kept
+        self.model.load_state_dict(weights)
         path = None if out is None else save_model(self.model, self.tokenizer, out)
         return TrainResult(
             steps=len(run.history),
@@ -293,55 +292,50 @@ class DebiasTrainer:
         )
 
 
-class _Run:
-    """What happened so far: the log, whether to stop, and the weights worth keeping."""
+class _Saver:
+    """Saves and restores a run where a folder for checkpoints was given."""
 
-    def __init__(self, config: TrainConfig, on_event: EventHandler) -> None:
-        self._config, self._on_event = config, on_event
-        self.history: list[StepLog] = []
-        self.looks: list[DevEvaluation] = []
-        self.stop_reason: StopReason | None = None
-        self.seconds_to_target: float | None = None
-        self._inside_in_a_row = 0
-        self._best: tuple[DevEvaluation, dict[str, torch.Tensor]] | None = None
+    def __init__(
+        self, trainer: DebiasTrainer, run: RunProgress, folder: str | Path | None, key: str
+    ) -> None:
+        self._trainer, self._run, self._key = trainer, run, key
+        self._folder = None if folder is None else Path(folder)
 
-    def add_step(self, log: StepLog) -> None:
-        self.history.append(log)
-        self._on_event(log)
+    def save(self, step: int) -> None:
+        if self._folder is None:
+            return
+        trainer = self._trainer
+        state = {"run": self._run.to_json(), "multiplier": trainer.objective.multiplier}
+        save_checkpoint(
+            self._folder,
+            Checkpoint(
+                step=step,
+                key=self._key,
+                weights=trainer.model.state_dict(),
+                kept=self._run.kept[1],
+                optimizer=trainer.optimizer.state_dict(),
+                state=state,
+            ),
+        )
 
-    def add_look(self, look: DevEvaluation, model: PreTrainedModel) -> None:
-        self.looks.append(look)
-        self._on_event(look)
-        inside = look.gap.inside(self._config.target_gap)
-        self._inside_in_a_row = self._inside_in_a_row + 1 if inside else 0
-        if self._inside_in_a_row >= self._config.patience and self.seconds_to_target is None:
-            self.seconds_to_target = look.seconds
-        if self._config.early_stopping:
-            if self.seconds_to_target is not None:
-                self.stop_reason = "target"
-            elif self._config.kl_budget is not None and look.kl > self._config.kl_budget:
-                self.stop_reason = "kl_budget"
-        if self._worth_keeping(look):
-            weights = {k: v.detach().to("cpu", copy=True) for k, v in model.state_dict().items()}
-            self._best = (look, weights)
+    def restore(self) -> int:
+        """Returns the step to continue after; 0 where there is nothing to continue."""
+        found = None if self._folder is None else load_newest(self._folder, key=self._key)
+        if found is None:
+            return 0
+        trainer = self._trainer
+        trainer.model.load_state_dict(found.weights)
+        trainer.optimizer.load_state_dict(found.optimizer)
+        trainer.objective.multiplier = found.state["multiplier"]
+        self._run.restore(found.state["run"], dict(found.kept))
+        return found.step
 
-    def _worth_keeping(self, look: DevEvaluation) -> bool:
-        if self._best is None or not self._config.early_stopping:
-            return True  # without early stopping the last model is the result
-        return self._rank(look) < self._rank(self._best[0])
 
-    def _rank(self, look: DevEvaluation) -> tuple[int, float]:
-        """Orders looks: interval inside the target and least KL, then least bound on the gap."""
-        if look.gap.inside(self._config.target_gap):
-            return 0, look.kl
-        return 1, max(-look.gap.low, look.gap.high)
-
-    def restore(self, model: PreTrainedModel) -> DevEvaluation:
-        """Puts the kept weights back into the model, and returns the look that measured them."""
-        assert self._best is not None
-        look, weights = self._best
-        model.load_state_dict(weights)
-        return look
+def _run_key(config: TrainConfig, train: Sequence[EncodedPair], dev: Sequence[EncodedPair]) -> str:
+    """Returns a digest of everything that the course of a run depends on, but the weights."""
+    pairs = [[p.pair.pair_id, p.pair.cluster_id, p.prompts] for p in (*train, *dev)]
+    text = json.dumps([asdict(config), config.objective.kind, pairs], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_disjoint(train: Sequence[EncodedPair], dev: Sequence[EncodedPair]) -> None:
