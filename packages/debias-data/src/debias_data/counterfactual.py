@@ -1,0 +1,141 @@
+"""One problem becomes a pair: the text as it is, its counterpart, and checks that they agree."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from debias_data.gender.labelling import label, label_reading
+from debias_data.gender.marking import mark
+from debias_data.gender.reader import Reading, read
+from debias_data.gender.swapping import swap_together
+from debias_data.gender.types import OPPOSITE, Refusal, Span
+from debias_data.sources.base import Problem
+from debias_data.table import PairRow, SpanRow
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_MATHS = re.compile(r"(?<!\\)\$[^$\n]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_PROSE = re.compile(r"\\(?:text\w*|mbox|emph)\s*\{[^{}]*\}")
+_MARKED = "+mark"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A pair, female row first; `split` is still open. `origin` is the gender that was given."""
+
+    rows: tuple[PairRow, PairRow]
+    origin: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Why a problem became no pair."""
+
+    reason: str
+    place: str
+    source: str
+
+
+def content_hash(text: str) -> str:
+    """Sixteen hex digits that texts share when they differ in numbers, case and spacing only."""
+    plain = re.sub(r"\d+", "0", " ".join(text.lower().split()))
+    return hashlib.sha256(plain.encode("utf-8")).hexdigest()[:16]
+
+
+def make_pair(problem: Problem, *, min_confidence: float) -> Made | Dropped:
+    """The pair that `problem` becomes by its operation, or why it becomes none."""
+    given = read(problem.text)
+    value = label_reading(given).value
+    if value == "neutral":
+        if problem.operation == "swap":
+            return _drop(problem, "neutral")
+        return _make_marked(problem)
+    if problem.operation == "mark":
+        return _drop(problem, f"gendered: {value}")
+    return _make_swapped(problem, given, min_confidence)
+
+
+def _make_swapped(  # noqa: PLR0911 - one return a rule
+    problem: Problem, given: Reading, min_confidence: float
+) -> Made | Dropped:
+    genders = given.genders()
+    if len(genders) > 1:
+        return _drop(problem, "mixed")
+    gender = next(iter(genders))
+    solution = read(problem.reference) if problem.reference is not None else None
+    if solution is not None and OPPOSITE[gender] in solution.genders():
+        return _drop(problem, "mixed: the other gender is in the reference")
+    swapped = swap_together(given, solution)
+    if isinstance(swapped, Refusal):
+        return _drop(problem, f"refused: {swapped.reason}")
+    prompt, reference = swapped
+    confidence = min(prompt.confidence, reference.confidence if reference else 1.0)
+    if confidence < min_confidence:
+        return _drop(problem, "low confidence")
+    if label(prompt.text).value != OPPOSITE[gender]:
+        return _drop(problem, "label of the counterpart is not the opposite")
+    if not _same_content(problem.text, prompt.text) or (
+        reference is not None and not _same_content(problem.reference or "", reference.text)
+    ):
+        return _drop(problem, "numbers or formulas would change")
+    sides = {
+        gender: _Side(problem.text, problem.reference, given.spans()),
+        OPPOSITE[gender]: _Side(
+            prompt.text, reference.text if reference is not None else None, prompt.spans
+        ),
+    }
+    return _made(problem, sides["female"], sides["male"], gender, confidence)
+
+
+def _make_marked(problem: Problem) -> Made | Dropped:
+    marked = mark(problem.text, variant=problem.variant)
+    if isinstance(marked, Refusal):
+        return _drop(problem, f"refused: {marked.reason}")
+    female = _Side(marked.female, problem.reference, marked.female_spans)
+    male = _Side(marked.male, problem.reference, marked.male_spans)
+    return _made(problem, female, male, "marked", 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    text: str
+    reference: str | None
+    spans: tuple[Span, ...]
+
+
+def _made(problem: Problem, female: _Side, male: _Side, origin: str, confidence: float) -> Made:
+    source = problem.source + (_MARKED if origin == "marked" else "")
+    digest = hashlib.sha256(f"{female.text}\0{male.text}".encode()).hexdigest()[:16]
+    cluster = problem.cluster if problem.cluster is not None else content_hash(problem.text)
+
+    def row(group: str, side: _Side) -> PairRow:
+        return PairRow(
+            pair_id=f"{source}:{digest}",
+            cluster_id=f"{problem.source}:{cluster}",
+            group=group,
+            prompt=side.text,
+            reference=side.reference,
+            source=source,
+            domain=problem.domain,
+            split="train",
+            spans=[SpanRow(start=s.start, end=s.end, text=s.text) for s in side.spans],
+        )
+
+    return Made((row("female", female), row("male", male)), origin, confidence)
+
+
+def _drop(problem: Problem, reason: str) -> Dropped:
+    return Dropped(reason, problem.place, problem.source)
+
+
+def _same_content(left: str, right: str) -> bool:
+    r"""Whether both texts have the same numbers and formulas (prose in `\\text{}` aside)."""
+    return _NUMBER.findall(left) == _NUMBER.findall(right) and _formulas(left) == _formulas(right)
+
+
+def _formulas(text: str) -> list[str]:
+    if "\\" not in text:
+        return []  # without a command, `$` is money as often as not
+    return [_PROSE.sub("", formula) for formula in _MATHS.findall(text)]

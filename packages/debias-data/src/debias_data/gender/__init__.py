@@ -1,0 +1,1 @@
+"""Reading and changing the gender markers of a text."""
