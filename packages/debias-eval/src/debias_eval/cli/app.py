@@ -1,0 +1,291 @@
+"""The commands of ``debias-eval``. Nothing that is imported here loads torch or scipy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from json import loads as parse_json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import debias_eval as api  # lazy: what a command uses is loaded when it runs
+from debias_eval import report  # lazy too
+from debias_eval.cli.show import (
+    progress_bars,
+    reported_errors,
+    show_check,
+    show_comparison,
+    show_json,
+    show_results,
+    show_tasks,
+)
+from debias_eval.data_dir import resolve_data_dir
+from debias_eval.errors import InputError, UnknownNameError
+from debias_eval.tasks import registry
+
+if TYPE_CHECKING:
+    from debias_eval.progress import Progress
+
+__all__ = ["app"]
+
+NOT_MET = 5  # exit code of `--strict`
+
+app = typer.Typer(
+    name="debias-eval",
+    help="Honest maths, code and gender-bias benchmarks for causal language models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", envvar="DEBIAS_DATA_DIR", help="Folder with the published data."),
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="A file in the task's schema, in place of its data.")
+]
+ProtocolOption = Annotated[
+    str | None,
+    typer.Option("--protocol", help="A profile's name, or JSON with changes to the protocol."),
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N items.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Level = Annotated[
+    str, typer.Option("--sandbox", help="auto, hardened, landlock, process or container.")
+]
+Unsandboxed = Annotated[
+    bool, typer.Option("--allow-unsandboxed", help="Run code without a sandbox; it is recorded.")
+]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Grading processes.")]
+
+
+def _protocol(text: str | None) -> str | dict[str, object] | None:
+    """Return a profile's name as it is, and a JSON object as changes."""
+    if text is None or not text.lstrip().startswith("{"):
+        return text
+    try:
+        changes = parse_json(text)
+    except ValueError as error:
+        raise InputError(f"--protocol: not JSON: {error}") from error
+    return dict(changes)
+
+
+def _settings(  # noqa: PLR0913 - one argument an option
+    *,
+    progress: Progress,
+    level: str = "auto",
+    allow_unsandboxed: bool = False,
+    workers: int | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    batch_size: int | None = None,
+    completions: str | None = None,
+) -> api.EvalSettings:
+    return api.EvalSettings(
+        backend=api.BackendSettings(device, dtype, batch_size, completions),
+        grade=api.GradeSettings(level, allow_unsandboxed, workers),
+        progress=progress,
+    )
+
+
+@app.command()
+def run(  # noqa: PLR0913 - one argument an option
+    *,
+    model: Annotated[str, typer.Option("--model", help="A model folder, or a hub name.")],
+    tasks: Annotated[str, typer.Option("--tasks", help="Names with commas between them.")],
+    out: Out,
+    backend: Annotated[str, typer.Option("--backend", help="How to run it.")] = "transformers",
+    limit: Limit = None,
+    data_dir: DataDir = None,
+    data: Data = None,
+    protocol: ProtocolOption = None,
+    completions: Annotated[
+        str | None, typer.Option("--completions", help="File of the recorded back end.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Rows at a time.")] = None,
+    sandbox: Level = "auto",
+    allow_unsandboxed: Unsandboxed = False,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score a model.
+
+    Example: debias-eval run --model ./model --tasks gsm8k,humaneval --data-dir ./data --out ./r
+    """
+    with reported_errors(debug=debug):
+        names = [name.strip() for name in tasks.split(",") if name.strip()]
+        if data is not None and len(names) != 1:
+            raise InputError("--data goes with one task; give the others in a run of their own")
+        with progress_bars(quiet=quiet) as progress:
+            results = api.evaluate(
+                model,
+                [api.TaskSpec(name, data=data) for name in names],
+                out=out,
+                backend=backend,
+                protocol=_protocol(protocol),
+                limit=limit,
+                data_dir=data_dir,
+                settings=_settings(
+                    progress=progress,
+                    level=sandbox,
+                    allow_unsandboxed=allow_unsandboxed,
+                    workers=workers,
+                    device=device,
+                    dtype=dtype,
+                    batch_size=batch_size,
+                    completions=completions,
+                ),
+            )
+        show_results(results, as_json=json)
+
+
+@app.command()
+def grade(  # noqa: PLR0913 - one argument an option
+    *,
+    task: Annotated[str, typer.Option("--task", help="Whose completions they are.")],
+    completions: Annotated[
+        Path, typer.Option("--completions", help="JSONL: {task_id | id, completion}.")
+    ],
+    out: Out,
+    data: Data = None,
+    data_dir: DataDir = None,
+    protocol: ProtocolOption = None,
+    limit: Limit = None,
+    sandbox: Level = "auto",
+    allow_unsandboxed: Unsandboxed = False,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score completions that somebody else generated; no model is needed.
+
+    Example: debias-eval grade --task humaneval --completions samples.jsonl --out ./r
+    """
+    with reported_errors(debug=debug):
+        with progress_bars(quiet=quiet) as progress:
+            results = api.grade(
+                task,
+                completions,
+                out=out,
+                data=data,
+                protocol=_protocol(protocol),
+                limit=limit,
+                data_dir=data_dir,
+                settings=_settings(
+                    progress=progress,
+                    level=sandbox,
+                    allow_unsandboxed=allow_unsandboxed,
+                    workers=workers,
+                ),
+            )
+        show_results(results, as_json=json)
+
+
+@app.command()
+def regrade(  # noqa: PLR0913 - one argument an option
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    *,
+    sandbox: Level = "auto",
+    allow_unsandboxed: Unsandboxed = False,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Grade the answers of a finished run again; nothing is generated."""
+    with reported_errors(debug=debug):
+        with progress_bars(quiet=quiet) as progress:
+            settings = _settings(
+                progress=progress,
+                level=sandbox,
+                allow_unsandboxed=allow_unsandboxed,
+                workers=workers,
+            )
+            results = api.regrade(folder, settings=settings)
+        show_results(results, as_json=json)
+
+
+@app.command()
+def compare(  # noqa: PLR0913 - one argument an option
+    baseline: Annotated[Path, typer.Argument(help="Results of the original.")],
+    candidate: Annotated[Path, typer.Argument(help="Results of the changed model.")],
+    *,
+    out: Out,
+    margin: Annotated[
+        float, typer.Option(help="Acceptable drop, as a share of the original's score.")
+    ] = 0.05,
+    gap_margin: Annotated[float, typer.Option(help="Nats that count as no gap.")] = 0.02,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 5 if a criterion fails.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Compare two evaluations item by item and write the report.
+
+    Example: debias-eval compare ./original ./debiased --out ./report
+    """
+    with reported_errors(debug=debug):
+        comparison = api.compare(baseline, candidate, margin=margin, gap_margin=gap_margin)
+        named = report.NamedComparison(candidate.name, comparison, is_primary=True)
+        paths = report.write_report(
+            report.ReportInput("Comparison of two models", baseline.name, (named,)), out
+        )
+        if json:
+            show_json(comparison.to_dict())
+        else:
+            show_comparison(comparison, paths.html)
+        if strict and not comparison.met:
+            raise typer.Exit(NOT_MET)
+
+
+@app.command(name="list")
+def list_tasks(*, json: Json = False, debug: Debug = False) -> None:
+    """Show the benchmarks, what each measures and the file it wants."""
+    with reported_errors(debug=debug):
+        infos = []
+        for name in registry.tasks.names():
+            try:
+                infos.append(registry.tasks.get(name).info)
+            except UnknownNameError:  # a broken plug-in: named below
+                continue
+        show_tasks(infos, registry.tasks.broken, as_json=json)
+
+
+@app.command()
+def doctor(  # noqa: PLR0913 - one argument an option
+    *,
+    data_dir: DataDir = None,
+    tasks: Annotated[str | None, typer.Option("--tasks", help="Only these.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="References a benchmark.")] = 20,
+    full: Annotated[bool, typer.Option("--full", help="Every reference.")] = False,
+    sandbox: Level = "auto",
+    allow_unsandboxed: Unsandboxed = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what this machine can score: each benchmark's own answers, through its own grader."""
+    with reported_errors(debug=debug):
+        names = [name.strip() for name in tasks.split(",")] if tasks else None
+        checks = []
+        for check in api.check_tasks(
+            resolve_data_dir(data_dir),
+            limit=None if full else limit,
+            settings=api.GradeSettings(sandbox, allow_unsandboxed),
+            names=names,
+        ):
+            checks.append(check)
+            if not json:
+                show_check(check)
+        if json:
+            show_json([asdict(check) for check in checks])
+        if any(check.state == "failed" for check in checks):
+            raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Code out of free text, and pass@k."""

@@ -1,0 +1,53 @@
+"""Two models on the same items: what was gained, what was lost, and what can be claimed.
+
+- :mod:`.loading`: reads what two evaluations left in their folders.
+- :mod:`.benchmarks`: one capability benchmark, paired item by item.
+- :mod:`.gaps`: the entropy gap, paired.
+- :mod:`.criteria`: the three success criteria.
+- :mod:`.score`: the 40/25/25/10 score.
+- :mod:`.comparing`: all of it together.
+
+Names are loaded on first use; importing the package does not import numpy or scipy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from debias_eval.comparison.benchmarks import BenchmarkComparison
+    from debias_eval.comparison.comparing import Comparison, compare
+    from debias_eval.comparison.criteria import Criterion, TrainingCost
+    from debias_eval.comparison.gaps import GapComparison
+    from debias_eval.comparison.score import Score, ScorePart
+
+_HOME = {
+    "BenchmarkComparison": "benchmarks",
+    "Comparison": "comparing",
+    "Criterion": "criteria",
+    "GapComparison": "gaps",
+    "Score": "score",
+    "ScorePart": "score",
+    "TrainingCost": "criteria",
+    "compare": "comparing",
+}
+
+__all__ = [
+    "BenchmarkComparison",
+    "Comparison",
+    "Criterion",
+    "GapComparison",
+    "Score",
+    "ScorePart",
+    "TrainingCost",
+    "compare",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

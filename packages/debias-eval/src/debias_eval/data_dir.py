@@ -1,0 +1,61 @@
+"""Where benchmark data is looked for.
+
+The layout is one folder a benchmark: ``DIR/gsm8k/test.jsonl``, ``DIR/winogender/*.tsv`` and so on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from debias_eval.errors import MissingError
+from debias_eval.files import sha256_file
+
+__all__ = ["ENVIRONMENT", "data_sha256", "find_data", "resolve_data_dir"]
+
+ENVIRONMENT = "DEBIAS_DATA_DIR"
+
+
+def resolve_data_dir(data_dir: Path | str | None) -> Path | None:
+    """Return the data folder: the argument, else ``$DEBIAS_DATA_DIR``, else None.
+
+    Raises:
+        MissingError: A folder was named and is not there.
+    """
+    named = data_dir if data_dir is not None else os.environ.get(ENVIRONMENT) or None
+    if named is None:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise MissingError(f"{folder}: the data folder does not exist")
+    return folder
+
+
+def find_data(data_dir: Path | None, *relative: str, task: str) -> Path:
+    """Return the first of ``relative`` that exists under ``data_dir``.
+
+    Raises:
+        MissingError: None does; the message names the file and where to put it.
+    """
+    if data_dir is not None:
+        for name in relative:
+            if (data_dir / name).exists():
+                return data_dir / name
+        raise MissingError(
+            f"{task}: no {relative[0]!r} in {data_dir}; put it at {data_dir / relative[0]}"
+        )
+    raise MissingError(
+        f"{task}: needs {relative[0]!r}; put it in a data folder and name the folder with "
+        f"--data-dir DIR or {ENVIRONMENT}=DIR, or give the file itself with --data FILE"
+    )
+
+
+def data_sha256(path: Path, names: tuple[str, ...] = ()) -> str:
+    """Return the sha256 of a file, or of the named files of a folder, one after the other."""
+    if path.is_file():
+        return sha256_file(path)
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(f"{name}\0{sha256_file(path / name)}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""What this machine can score: every benchmark's own answers, put through its own grader.
+
+A benchmark whose reference answers fail here would score a model by the machine's faults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from debias_eval.errors import DebiasEvalError, MissingError
+from debias_eval.evaluation import TaskSpec, prepare
+from debias_eval.tasks.base import GradeSettings
+from debias_eval.tasks.registry import get_task, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from debias_eval.jsonl import Row
+    from debias_eval.tasks.base import Item, Task
+
+__all__ = ["Check", "check_tasks", "reference_answers"]
+
+State: TypeAlias = Literal["ok", "failed", "missing"]
+_SHOWN = 5
+# References that fail under any limits: MBPP's own code for these ids does not pass its own tests.
+_RATE = {"mbpp": 0.99, "mbpp_sanitized": 0.99}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What became of one benchmark.
+
+    Attributes:
+        task: Its name.
+        state: ``ok``: it can be scored here; ``failed``: its references fail; ``missing``: its
+            data (or something that it needs) is not there.
+        passed: References that passed, out of ``total``.
+        total: References that were tried.
+        detail: What failed or is missing.
+    """
+
+    task: str
+    state: State
+    passed: int
+    total: int
+    detail: str
+
+
+def reference_answers(task: Task, items: Sequence[Item]) -> list[Row] | None:
+    """Return the reference answers as responses, or None where a benchmark has none."""
+    if task.info.kind == "code":
+        texts = [item.fields.get("canonical_solution") for item in items]
+    elif task.info.kind == "maths":
+        texts = [f"The answer is \\boxed{{{item.text('answer')}}}." for item in items]
+    else:
+        return None
+    return [
+        {"id": item.id, "sample": 0, "text": text, "finish_reason": "stop", "num_tokens": 0}
+        for item, text in zip(items, texts, strict=True)
+        if isinstance(text, str)
+    ]
+
+
+def check_tasks(
+    data_dir: Path | None,
+    *,
+    limit: int | None = None,
+    settings: GradeSettings | None = None,
+    names: Sequence[str] | None = None,
+) -> Iterator[Check]:
+    """Yield one check a benchmark, as each is done.
+
+    Args:
+        data_dir: Where the data is.
+        limit: At most so many references a benchmark; None is all of them.
+        settings: Isolation and workers.
+        names: Which benchmarks; None is every one that has references.
+    """
+    for name in names or tasks.names():
+        try:
+            yield _check(name, data_dir, limit, settings or GradeSettings())
+        except MissingError as error:
+            yield Check(name, "missing", 0, 0, str(error))
+        except DebiasEvalError as error:
+            yield Check(name, "failed", 0, 0, str(error))
+
+
+def _check(name: str, data_dir: Path | None, limit: int | None, settings: GradeSettings) -> Check:
+    task = get_task(name)
+    changes = {"extraction": "completion"} if task.info.kind == "code" else None
+    spec = TaskSpec(name, limit=limit, protocol=changes)
+    benchmark, items = prepare(spec, Path(), data_dir, None)
+    responses = reference_answers(task, items)
+    if responses is None:
+        return Check(name, "ok", 0, 0, f"{len(items)} items, scored by likelihood")
+    verdicts = task.grade(items, responses, benchmark.protocol, settings)
+    bad = [row for row in verdicts if row["status"] not in ("passed", "correct")]
+    passed = len(verdicts) - len(bad)
+    detail = ", ".join(f"{row['id']}: {row['status']}" for row in bad[:_SHOWN])
+    enough = bool(verdicts) and passed / len(verdicts) >= _RATE.get(name, 1.0)
+    return Check(name, "ok" if enough else "failed", passed, len(verdicts), detail)

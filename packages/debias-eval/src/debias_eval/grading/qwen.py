@@ -1,0 +1,244 @@
+r"""The ``qwen`` profile: the rules of Qwen2.5-Math's evaluation (`evaluation/{parser,grader}.py`).
+
+Written to give its verdicts, which published numbers rest on, its lenient ones included: a relative
+tolerance of 1e-4 on all numbers (12000 = 12001), percent by a factor of 100 either way (50 = 0.5),
+bracket types ignored, units stripped anywhere, single letters among them. What the original does
+by running text as Python or sympy code is done by parsing instead, in limited worker processes;
+number words are read up to twelve and for tens only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from math import isclose
+
+from debias_eval.grading.extract import is_bare
+
+Symbolic = Callable[[str, str], bool]
+
+_RELATIVE_TOLERANCE = 1e-4
+_NUMBER = re.compile(r"-?\d*\.?\d+")
+_CHOICE = re.compile(r"\b(A|B|C|D|E)\b")
+_UNITS = (
+    "east", "degree", "mph", "kmph", "ft", "m sqaure", " m east", "sq m", "deg", "mile", "q .",
+    "monkey", "prime", "ratio", "profit of rs", "rd", "o", "gm", "p . m", "lb", "tile", "per",
+    "dm", "lt", "gain", "ab", "way", "west", "a .", "b .", "c .", "d .", "e .", "f .", "g .",
+    "h .", "t", "a", "h", "no change", "men", "soldier", "pie", "bc", "excess", "st", "inches",
+    "noon", "percent", "by", "gal", "kmh", "c", "acre", "rise", "a . m", "th", "π r 2", "sq",
+    "mark", "l", "toy", "coin", "sq . m", "gallon", "° f", "profit", "minw", "yr", "women",
+    "feet", "am", "pm", "hr", "cu cm", "square", "v â € ™", "are", "rupee", "rounds", "cubic",
+    "cc", "mtr", "s", "ohm", "number", "kmph", "day", "hour", "minute", "min", "second", "man",
+    "woman", "sec", "cube", "mt", "sq inch", "mp", "∏ cm ³", "hectare", "more", "sec", "unit",
+    "cu . m", "cm 2", "rs .", "rs", "kg", "g", "month", "km", "m", "cm", "mm", "apple", "liter",
+    "loss", "yard", "pure", "year", "increase", "decrease", "d", "less", "Surface", "litre",
+    "pi sq m", "s .", "metre", "meter", "inch",
+)  # fmt: skip
+_UNIT_PATTERNS = tuple(
+    (unit, re.compile(r"(^|\W)" + unit + r"($|\W)"))
+    for unit in [*_UNITS, *(unit + "s" for unit in _UNITS)]
+)
+_NUMBER_WORDS = {
+    word: str(value)
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+    )
+} | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "hundred": "100"}
+_SPELLED = (
+    ("\\!", ""), ("bmatrix", "pmatrix"), ("tfrac", "frac"), ("dfrac", "frac"), ("\\neq", "\\ne"),
+    ("\\leq", "\\le"), ("\\geq", "\\ge"), ("\\left", ""), ("\\right", ""), ("\\{", "{"),
+    ("\\}", "}"),
+)  # fmt: skip
+_DROPPED = (
+    "x=", "y=", "z=", "x\\in", "y\\in", "z\\in", "x\\to", "y\\to", "z\\to",
+)  # fmt: skip
+
+
+def extract(response: str) -> str | None:
+    """The answer as Qwen's ``extract_answer`` finds it, in normal form."""
+    if "final answer is $" in response and "$. I hope" in response:
+        answer = response.split("final answer is $", 1)[1].split("$. I hope", 1)[0]
+    elif "boxed" in response:
+        answer = _boxed(response.rsplit("boxed", maxsplit=1)[-1])
+    elif "he answer is" in response:
+        answer = response.rsplit("he answer is", maxsplit=1)[-1]
+    elif "final answer is" in response:
+        answer = response.rsplit("final answer is", maxsplit=1)[-1]
+    elif is_bare(response.strip()):
+        answer = response  # a bare answer, which the original never meets
+    else:
+        numbers = _NUMBER.findall(response.replace(",", ""))
+        answer = numbers[-1] if numbers else ""
+    answer = (
+        re.sub(r"\n\s*", "", answer.strip()).removeprefix(":").removesuffix(".").removesuffix("/")
+    )
+    return normalize(answer) or None
+
+
+def _boxed(rest: str) -> str:
+    if not rest.startswith("{"):
+        return rest.split("$", maxsplit=1)[0].strip()
+    depth = 1
+    for at, char in enumerate(rest[1:], start=1):
+        depth += (char == "{") - (char == "}")
+        if depth == 0:
+            return rest[1:at]
+    return rest[1:]
+
+
+def normalize(answer: str) -> str:
+    r"""Qwen's normal form, or the text itself where nothing is left of it.
+
+    ``\text{east}`` consists of units only. The original compares such answers as empty texts, which
+    makes east and west the same.
+    """
+    return strip_string(answer) or answer.strip()
+
+
+def strip_string(text: str) -> str:
+    """Qwen's normal form of an answer."""
+    text = text.strip().replace("\n", "").rstrip(".")
+    text = re.sub(r"\\begin\{array\}\{.*?\}", r"\\begin{pmatrix}", text)
+    text = re.sub(r"\\end\{array\}", r"\\end{pmatrix}", text)
+    for before, after in _SPELLED:
+        text = text.replace(before, after)
+    text = re.sub(r"\\text\{.*?\}$", "", text).strip() or text
+    text = _without_units(text)
+    text = text.replace("^{\\circ}", "").replace("^\\circ", "")
+    for sign in ("\\$", "$", "\\(", "\\)"):
+        text = text.replace(sign, "")
+    text = _NUMBER_WORDS.get(text.strip().lower(), text)
+    text = re.sub(r"\\text\{(.*?)\}", r"\1", text)
+    for name in _DROPPED:
+        text = text.replace(name, "")
+    text = text.replace("\\emptyset", "{}").replace("(-\\infty,\\infty)", "\\mathbb{R}")
+    text = text.replace("\\%", "").replace("%", "").replace(" .", " 0.").replace("{.", "{0.")
+    return _shorthand(_constants(text))
+
+
+def _without_units(text: str) -> str:
+    for _ in range(2):
+        for unit, pattern in _UNIT_PATTERNS:
+            if unit in text:
+                text = pattern.sub(r"\1\2", text) or text
+    return text
+
+
+def _constants(text: str) -> str:
+    text = text.replace("infinity", "\\infty")
+    if "\\infty" not in text:
+        text = text.replace("inf", "\\infty")
+    text = text.replace("and", "").replace("\\mathbf", "")
+    text = re.sub(r"\\mbox\{.*?\}", "", text)
+    if "j" in text and "i" not in text:
+        text = text.replace("j", "i")
+    text = re.sub(r"(\d+)\.0*([^\d])", r"\1\2", text)
+    text = re.sub(r"(\d+)\.0*$", r"\1", text)
+    text = f"0{text}" if text.startswith(".") else text
+    sides = text.split("=")
+    return sides[1] if len(sides) == 2 and len(sides[0]) <= 2 else text
+
+
+def _shorthand(text: str) -> str:
+    text = re.sub(r"\\sqrt(\w+)", r"\\sqrt{\1}", text).replace(" ", "")
+    text = re.sub(r"\\frac([^{])([^{])", r"\\frac{\1}{\2}", text)
+    text = re.sub(r"\\frac([^{])(?=\{)", r"\\frac{\1}", text)
+    return re.sub(r"^(-?\d+)/(-?\d+)$", r"\\frac{\1}{\2}", text)
+
+
+def math_equal(prediction: str, reference: str, symbolic: Symbolic) -> bool:
+    """Qwen's ``math_equal``; `symbolic` compares two texts that are no plain numbers.
+
+    Whatever `symbolic` raises passes through.
+    """
+    prediction, reference = prediction.strip(), reference.strip()
+    if prediction.lower() == reference.lower():
+        return True
+    if reference in {"A", "B", "C", "D", "E"} and _choice(prediction) == reference:
+        return True
+    if _numbers_equal(prediction, reference):
+        return True
+    if not prediction:
+        return False
+    if _without_brackets(prediction, reference):
+        return True
+    return _structures_equal(prediction, reference, symbolic)
+
+
+def _choice(text: str) -> str:
+    found = _CHOICE.findall(text.upper())
+    return found[-1] if found else text.strip().strip(".")
+
+
+def _numbers_equal(prediction: str, reference: str) -> bool:
+    p, r = _digits(prediction), _digits(reference)
+    if p is None or r is None:
+        return False
+    return any(isclose(scaled, p, rel_tol=_RELATIVE_TOLERANCE) for scaled in (r / 100, r, r * 100))
+
+
+def _digits(text: str) -> float | None:
+    text = text.replace(",", "")
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    if text.endswith("%"):
+        try:
+            return float(text.removesuffix("%").removesuffix("\\")) / 100
+        except ValueError:
+            return None
+    return None
+
+
+def _without_brackets(prediction: str, reference: str) -> bool:
+    p, r = prediction, reference
+    square = p.startswith("[") and p.endswith("]") and not (r.startswith("(") and r.endswith(")"))
+    round_ = p.startswith("(") and p.endswith(")") and not (r.startswith("[") and r.endswith("]"))
+    if square or round_:
+        p, r = p.strip("[]()"), r.strip("[]()")
+    table = str.maketrans("", "", "{}()")
+    return p.translate(table).lower() == r.translate(table).lower()
+
+
+def _structures_equal(prediction: str, reference: str, symbolic: Symbolic) -> bool:
+    for rows, columns in ((_list_rows, ","), (_matrix_rows, "&")):
+        p, r = rows(prediction), rows(reference)
+        if p is not None and r is not None:
+            return _rows_equal(p, r, columns, symbolic)
+    if prediction.count("=") == 1 and reference.count("=") == 1:
+        p_sides, r_sides = (_difference(text) for text in (prediction, reference))
+        return symbolic(p_sides, r_sides) or symbolic(f"-({p_sides})", r_sides)
+    for text, other in ((prediction, reference), (reference, prediction)):
+        if text.count("=") == 1 and len(text.split("=")[0].strip()) <= 2 and "=" not in other:
+            value = text.split("=")[1]
+            pair = (value, other) if text is prediction else (other, value)
+            return math_equal(*pair, symbolic)
+    return symbolic(prediction, reference)
+
+
+def _list_rows(text: str) -> list[str] | None:
+    return [text[1:-1]] if re.match(r"[(\[].+[)\]]", text) else None
+
+
+def _matrix_rows(text: str) -> list[str] | None:
+    start, end = "\\begin{pmatrix}", "\\end{pmatrix}"
+    if not (text.startswith(start) and text.endswith(end)):
+        return None
+    return [row.strip() for row in text[len(start) : -len(end)].split("\\\\") if row.strip()]
+
+
+def _rows_equal(p: list[str], r: list[str], columns: str, symbolic: Symbolic) -> bool:
+    p_cells, r_cells = ([row.split(columns) for row in rows] for rows in (p, r))
+    if [len(row) for row in p_cells] != [len(row) for row in r_cells]:
+        return False
+    return all(
+        math_equal(a, b, symbolic)
+        for p_row, r_row in zip(p_cells, r_cells, strict=True)
+        for a, b in zip(p_row, r_row, strict=True)
+    )
+
+
+def _difference(equation: str) -> str:
+    left, right = equation.split("=")
+    return f"{left.strip()} - ({right.strip()})"

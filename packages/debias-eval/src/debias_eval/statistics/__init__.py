@@ -1,0 +1,93 @@
+"""Intervals, paired tests and the statistics of the entropy gap.
+
+Names are loaded on first use, so that importing the package does not import numpy or scipy:
+
+- :mod:`.intervals`: what an interval and an estimate are; Wilson's interval.
+- :mod:`.bootstrap`: cluster bootstrap of means, paired or not.
+- :mod:`.permutation`: sign-flip permutation test.
+- :mod:`.significance`: McNemar, TOST, Holm.
+- :mod:`.proportions`: score interval of paired proportions, non-inferiority.
+- :mod:`.power`: resolution and sample size.
+- :mod:`.gap` and :mod:`.gap_change`: one entropy gap, and two of them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from debias_eval.statistics.bootstrap import cluster_bootstrap, paired_bootstrap
+    from debias_eval.statistics.errors import StatisticsError
+    from debias_eval.statistics.gap import GapStatistics, PairEntropies, gap_statistics
+    from debias_eval.statistics.gap_change import GapChange, compare_gaps
+    from debias_eval.statistics.intervals import (
+        Estimate,
+        Interval,
+        difference_of_estimates,
+        wilson_interval,
+    )
+    from debias_eval.statistics.permutation import sign_flip_p
+    from debias_eval.statistics.power import minimum_detectable_difference
+    from debias_eval.statistics.proportions import (
+        NonInferiority,
+        non_inferiority,
+        paired_score_interval,
+    )
+    from debias_eval.statistics.significance import Tost, holm, mcnemar_exact, tost
+
+_HOME = {
+    "Estimate": "intervals",
+    "GapChange": "gap_change",
+    "GapStatistics": "gap",
+    "Interval": "intervals",
+    "NonInferiority": "proportions",
+    "PairEntropies": "gap",
+    "StatisticsError": "errors",
+    "Tost": "significance",
+    "cluster_bootstrap": "bootstrap",
+    "compare_gaps": "gap_change",
+    "difference_of_estimates": "intervals",
+    "gap_statistics": "gap",
+    "holm": "significance",
+    "mcnemar_exact": "significance",
+    "minimum_detectable_difference": "power",
+    "non_inferiority": "proportions",
+    "paired_bootstrap": "bootstrap",
+    "paired_score_interval": "proportions",
+    "sign_flip_p": "permutation",
+    "tost": "significance",
+    "wilson_interval": "intervals",
+}
+
+__all__ = [
+    "Estimate",
+    "GapChange",
+    "GapStatistics",
+    "Interval",
+    "NonInferiority",
+    "PairEntropies",
+    "StatisticsError",
+    "Tost",
+    "cluster_bootstrap",
+    "compare_gaps",
+    "difference_of_estimates",
+    "gap_statistics",
+    "holm",
+    "mcnemar_exact",
+    "minimum_detectable_difference",
+    "non_inferiority",
+    "paired_bootstrap",
+    "paired_score_interval",
+    "sign_flip_p",
+    "tost",
+    "wilson_interval",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,67 @@
+"""What every benchmark on log-likelihoods shares: asking, in batches that survive a kill."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from debias_eval.tasks.base import Batch, Item, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from debias_eval.jsonl import Row
+    from debias_eval.tasks.base import Session
+
+__all__ = ["LikelihoodTask", "Query"]
+
+_ITEMS_AT_A_TIME = 64
+
+
+class Query(NamedTuple):
+    """One string to score: ``continuation`` given ``context`` (empty: the start of a text)."""
+
+    name: str
+    context: str
+    continuation: str
+
+
+class LikelihoodTask(Task):
+    """A benchmark that reads probabilities instead of answers, so base models count."""
+
+    responses_file = "scores.jsonl"
+
+    def queries(self, item: Item) -> list[Query]:
+        """Return the strings to score for one item."""
+        raise NotImplementedError
+
+    def ask(self, items: Sequence[Item], session: Session) -> list[Row]:
+        """Return one row an item: ``{id, sample, NAME: {logprob, num_tokens} | null}``."""
+        keys = [session.key(item, "likelihood") for item in items]
+        chunks = [
+            slice(start, start + _ITEMS_AT_A_TIME)
+            for start in range(0, len(items), _ITEMS_AT_A_TIME)
+        ]
+        batches = [
+            Batch(tuple(keys[chunk]), partial(self._score, items[chunk], session))
+            for chunk in chunks
+        ]
+        rows = session.collect(batches)
+        return [rows[key] for key in keys]
+
+    def _score(self, items: Sequence[Item], session: Session) -> list[Row]:
+        queries = [self.queries(item) for item in items]
+        flat = [(query.context, query.continuation) for group in queries for query in group]
+        scores = iter(session.backend.loglikelihood(flat))
+        rows: list[Row] = []
+        for item, group in zip(items, queries, strict=True):
+            row: Row = {"id": item.id, "sample": 0}
+            for query in group:
+                score = next(scores)
+                row[query.name] = (
+                    None
+                    if score is None
+                    else {"logprob": score.logprob, "num_tokens": score.num_tokens}
+                )
+            rows.append(row)
+        return rows

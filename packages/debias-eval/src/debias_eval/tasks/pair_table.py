@@ -1,0 +1,90 @@
+"""Reading a pair table: Parquet, two rows a pair, one prompt a group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from debias_eval.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["PromptPair", "read_pair_table"]
+
+_COLUMNS = ("pair_id", "cluster_id", "group", "prompt", "split")
+_GROUPS = ("female", "male")
+_SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPair:
+    """One text in its two forms."""
+
+    pair_id: str
+    cluster_id: str
+    female: str
+    male: str
+
+
+def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
+    """Return the pairs of one split (None or ``all``: every one), in the file's order.
+
+    Raises:
+        MissingError: There is no such file.
+        InputError: A column is missing, a group is unknown, or a pair lacks a group: half a pair
+            would silently read as a gap of 0.
+    """
+    rows = _read(path)
+    wanted = None if split in (None, "all") else split
+    if wanted is not None and wanted not in _SPLITS:
+        raise InputError(f"{path}: split {split!r}; give one of {', '.join(_SPLITS)} or all")
+    prompts: dict[str, dict[str, str]] = {}
+    clusters: dict[str, str] = {}
+    for number, row in enumerate(rows, start=1):
+        if wanted is not None and row["split"] != wanted:
+            continue
+        pair, group, prompt = row["pair_id"], row["group"], row["prompt"]
+        if group not in _GROUPS:
+            raise InputError(f"{path}: row {number}: group: {group!r} is not female or male")
+        if pair is None or prompt is None or not prompt.strip():
+            raise InputError(f"{path}: row {number}: pair_id or prompt is empty")
+        sides = prompts.setdefault(pair, {})
+        if group in sides:
+            raise InputError(f"{path}: row {number}: pair {pair!r} has two {group} prompts")
+        sides[group] = prompt
+        cluster = row["cluster_id"] or pair
+        if clusters.setdefault(pair, cluster) != cluster:
+            raise InputError(f"{path}: row {number}: pair {pair!r} lies in two clusters")
+    for pair, sides in prompts.items():
+        lacking = [group for group in _GROUPS if group not in sides]
+        if lacking:
+            raise InputError(f"{path}: pair {pair!r} has no {lacking[0]} prompt")
+    if not prompts:
+        raise InputError(f"{path}: no pair in the split {split!r}")
+    return [
+        PromptPair(pair, clusters[pair], sides["female"], sides["male"])
+        for pair, sides in prompts.items()
+    ]
+
+
+def _read(path: Path) -> list[dict[str, str | None]]:
+    if not path.is_file():
+        raise MissingError(f"{path}: no such pair table; `debias-data build` writes one")
+    try:
+        file = pq.ParquetFile(path)  # one file: a folder named like `split=test` means nothing here
+        names = file.schema_arrow.names
+        for column in _COLUMNS:
+            if column not in names:
+                raise InputError(f"{path}: no column {column!r}; this is not a pair table")
+        table = file.read(columns=list(_COLUMNS))
+        # Dictionary or large strings read the same as plain ones.
+        table = table.select(list(_COLUMNS)).cast(
+            pa.schema([(column, pa.string()) for column in _COLUMNS])
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: cannot be read as Parquet: {error}") from error
+    return cast("list[dict[str, str | None]]", table.to_pylist())

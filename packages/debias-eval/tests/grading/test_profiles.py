@@ -1,0 +1,60 @@
+"""Published graders, reproduced with their leniencies."""
+
+from __future__ import annotations
+
+import pytest
+
+from debias_eval.errors import UnknownNameError
+from debias_eval.grading import grade_answer
+
+CASES = [
+    # Qwen2.5-Math: relative 1e-4, factors of 100, brackets, units
+    ("qwen", "12000", "12001", True),
+    ("qwen", "12000", "12100", False),
+    ("qwen", "50", "0.5", True),
+    ("qwen", "(1,2)", r"\boxed{[1,2]}", True),
+    ("qwen", "5", r"\boxed{5 \text{ cm}}", True),
+    ("qwen", r"\frac{1}{2}", r"\boxed{\frac12}", True),
+    ("qwen", r"\frac{x+2}{7}", r"\boxed{\frac{x}{7}+\frac{2}{7}}", True),
+    ("qwen", r"\text{east}", r"\boxed{\text{east}}", True),
+    ("qwen", r"\text{east}", r"\boxed{\text{west}}", False),
+    ("qwen", "x=3", r"\boxed{3}", True),
+    ("qwen", "B", "The answer is (B)", True),
+    ("qwen", "42", "so we have 7 and then 42", True),
+    ("qwen", r"\sqrt{17}", r"\boxed{4.1231}", True),
+    ("qwen", r"\begin{pmatrix}1\\2\end{pmatrix}",
+     r"\boxed{\begin{bmatrix}1\\2\end{bmatrix}}", True),
+    ("qwen", "1", r"\boxed{9^{9^{9^{9}}}}", False),
+    ("qwen", "7", r"\boxed{[open('marker','w')]}", False),
+    # Minerva: normalised text or a difference that simplifies to 0; no numeric tolerance
+    ("minerva", "12000", r"\boxed{12001}", False),
+    ("minerva", "12000",
+     "Final Answer: The final answer is $12{,}000$. I hope it is correct.", True),
+    ("minerva", r"\frac{1}{2}",
+     "Final Answer: The final answer is $\\frac12$. I hope it is correct.", True),
+    ("minerva", "x^2+2x+1", r"\boxed{(x+1)^2}", True),
+    ("minerva", "5", r"\boxed{x = 5 \text{ meters}}", True),
+    ("minerva", "(1,2)", r"\boxed{[1,2]}", False),
+    # GSM8K: the number behind ####, as text
+    ("gsm8k", "steps\n#### 18", "other steps\n#### 18", True),
+    ("gsm8k", "steps\n#### 1,234", "#### 1234", True),
+    ("gsm8k", "#### 18", "#### 18.00", False),
+    ("gsm8k", "#### 18", "It costs $18.", True),
+    ("gsm8k", "#### 18", "#### 18\nThat was 20 less 2.", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("profile", "gold", "prediction", "correct"), CASES)
+def test_profile(profile: str, gold: str, prediction: str, correct: bool) -> None:
+    verdict = grade_answer(gold, prediction, profile=profile)
+    assert verdict.correct is correct, verdict
+
+
+def test_the_default_differs_where_the_published_ones_are_lenient() -> None:
+    assert grade_answer("12000", "12001", profile="qwen").correct
+    assert not grade_answer("12000", "12001").correct
+
+
+def test_an_unknown_profile_names_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match="qwen"):
+        grade_answer("1", "1", profile="qwne")
