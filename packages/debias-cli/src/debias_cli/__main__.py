@@ -1,0 +1,5 @@
+"""`python -m debias_cli`."""
+
+from debias_cli.cli import main
+
+main()

@@ -1,0 +1,99 @@
+"""`validate`, `plan`, `init` and `schema`: everything that reads and nothing that computes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from debias_cli.config.dump import dump_commented
+from debias_cli.config.load import load_config
+from debias_cli.config.run import RunSection
+from debias_cli.config.tree import PipelineConfig
+from debias_cli.config.yaml_reader import read_yaml, to_plain
+from debias_cli.errors import UsageError
+from debias_cli.resources import quickstart_text
+from debias_cli.rundir.files import write_text
+from debias_cli.rundir.folder import HASHES_NAME
+from debias_cli.rundir.hashes import HashCache
+from debias_cli.stages.graph import build_graph, run_folder
+from debias_cli.stages.planning import Decision, Selection, make_plan
+from debias_cli.ui.output import Output
+
+_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_WORDS = {"run": "runs", "reuse": "is finished", "copy": "is taken over", "skip": "is left out"}
+
+
+def validate_file(path: Path, overrides: Sequence[str], output: Output) -> int:
+    """Says that the configuration is valid, or raises with every problem."""
+    loaded = load_config(path, overrides=overrides)
+    folder = run_folder(loaded)
+    output.say(f"{path}: valid; the run folder is {folder.path}")
+    output.emit({"ok": True, "file": str(path), "run_dir": str(folder.path)})
+    return 0
+
+
+def plan_file(path: Path, overrides: Sequence[str], selection: Selection, output: Output) -> int:
+    """Prints what `run` would do with every stage, and why."""
+    loaded = load_config(path, overrides=overrides)
+    folder = run_folder(loaded)
+    hashes = HashCache(loaded.config.run.output_dir / HASHES_NAME)
+    decisions = make_plan(build_graph(loaded, hashes), folder, selection, hashes)
+    hashes.save()
+    output.say(f"run folder: {folder.path}{'' if folder.path.exists() else ' (new)'}")
+    width = max(len(item.stage.name) for item in decisions)
+    for item in decisions:
+        output.say(_describe(item, width))
+    num_runs = sum(item.action == "run" for item in decisions)
+    output.say(f"{num_runs} of {len(decisions)} stages would run")
+    output.emit(
+        {
+            "ok": True,
+            "run_dir": str(folder.path),
+            "stages": [
+                {
+                    "name": item.stage.name,
+                    "kind": item.stage.kind,
+                    "key": item.stage.key,
+                    "action": item.action,
+                    "reasons": list(item.reasons),
+                }
+                for item in decisions
+            ],
+        }
+    )
+    return 0
+
+
+def _describe(item: Decision, width: int) -> str:
+    return f"  {item.stage.name:<{width}}  {_WORDS[item.action]:<13}  {'; '.join(item.reasons)}"
+
+
+def write_template(path: Path, model: str, output: Output, *, force: bool) -> int:
+    """Writes a commented configuration that runs as it is."""
+    if path.exists() and not force:
+        raise UsageError(f"{path} exists; --force replaces it")
+    plain = to_plain(read_yaml(quickstart_text(), "quickstart.yaml"))
+    assert isinstance(plain, dict)
+    config = PipelineConfig.model_validate_json(json.dumps(plain), strict=True)
+    changed = config.model.model_copy(update={"path": model})
+    name = path.stem if path.stem.isidentifier() else "run"
+    config = config.model_copy(update={"model": changed, "run": RunSection(name=name)})
+    head = (
+        "# A run of debias-cli; `debias-cli plan FILE` says what would run, and why.\n"
+        "# Paths are relative to this file, the output folder to the working directory;\n"
+        "# ${NAME} and ${NAME:-default} stand for environment variables.\n"
+    )
+    write_text(path, head + dump_commented(config))
+    output.say(f"wrote {path}; next: debias-cli run {path}")
+    output.emit({"ok": True, "file": str(path)})
+    return 0
+
+
+def print_schema(output: Output) -> int:
+    """Prints the JSON Schema of a configuration file."""
+    del output  # the schema is JSON with or without --json
+    content = {"$schema": _SCHEMA_DIALECT, **PipelineConfig.model_json_schema(by_alias=True)}
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return 0

@@ -1,0 +1,1 @@
+"""The configuration tree (`tree`) and the way from YAML to it (`load`)."""

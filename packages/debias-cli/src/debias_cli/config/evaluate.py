@@ -1,0 +1,170 @@
+"""The `evaluate` section: which benchmarks, on which data, within which margin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from debias_cli.config.base import Section
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
+
+
+class _Task(Section):
+    """What every benchmark takes."""
+
+    name: Name | None = Field(
+        default=None,
+        description="Name in results and tables; default: the kind. Needed to use a kind twice.",
+    )
+    data: Path | None = Field(
+        default=None,
+        description="File in the benchmark's own schema in place of the published data.",
+    )
+    limit: int | None = Field(
+        default=None, ge=1, description="Items at most, the first ones; null: all."
+    )
+
+
+class _GeneratedTask(_Task):
+    """A benchmark that the model answers in free text."""
+
+    max_new_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=131_072,
+        description="Length limit of an answer, tokens; null: the benchmark's protocol.",
+    )
+    protocol: str | None = Field(
+        default=None,
+        max_length=100,
+        description=(
+            "Named profile of debias-eval, such as qwen2.5-math-cot; null: the benchmark's own "
+            "(math_jsonl has none and takes model.prompt)."
+        ),
+    )
+    samples: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Answers an item; more than 1 needs temperature above 0. null: the protocol's.",
+    )
+    temperature: float | None = Field(
+        default=None,
+        ge=0,
+        le=10,
+        description="Temperature of sampling, 0 is greedy; null: the protocol's.",
+    )
+
+
+class MathsTask(_GeneratedTask):
+    """Problems with a final answer, graded by value."""
+
+    kind: Literal["gsm8k", "math", "math500", "aime24", "aime25", "math_jsonl"] = Field(
+        description="math_jsonl is any file of {id, question, answer} rows."
+    )
+
+    @model_validator(mode="after")
+    def _own_data(self) -> Self:
+        if self.kind == "math_jsonl" and self.data is None:
+            msg = "math_jsonl needs data: a file of {id, question, answer} rows"
+            raise ValueError(msg)
+        return self
+
+
+class CodeTask(_GeneratedTask):
+    """Programs that are run against their tests, in a sandbox."""
+
+    kind: Literal[
+        "humaneval",
+        "humaneval_plus",
+        "mbpp",
+        "mbpp_sanitized",
+        "mbpp_plus",
+        "bigcodebench",
+        "livecodebench",
+    ] = Field(description="Programs run against their tests in a sandbox.")
+
+
+class LikelihoodTask(_Task):
+    """Bias suites and the fluency of the model, by log-likelihood."""
+
+    kind: Literal["winogender", "winobias", "crows_pairs", "stereoset", "bbq", "perplexity"] = (
+        Field(description="Bias suite, or perplexity on {text} rows; by log-likelihood.")
+    )
+
+
+class EntropyGapTask(Section):
+    """The gap itself, at temperature 1, on held-out pairs of the `data` section."""
+
+    kind: Literal["entropy_gap"] = Field(description="Entropy gap on held-out pairs.")
+    pairs: int | None = Field(
+        default=256,
+        ge=2,
+        le=1_000_000,
+        description="Pairs of the test split at most; null: all of them.",
+    )
+    samples: int = Field(default=2, ge=1, le=1000, description="Answers a prompt (K).")
+    max_new_tokens: int = Field(
+        default=64, ge=1, le=131_072, description="Length limit of an answer, tokens."
+    )
+
+
+Task: TypeAlias = Annotated[
+    MathsTask | CodeTask | LikelihoodTask | EntropyGapTask, Field(discriminator="kind")
+]
+
+
+def task_label(task: MathsTask | CodeTask | LikelihoodTask | EntropyGapTask) -> str:
+    """The name of a task in results: its own, or its kind."""
+    return (None if isinstance(task, EntropyGapTask) else task.name) or task.kind
+
+
+class EvaluateSection(Section):
+    """What is measured before and after training, on the same items."""
+
+    tasks: tuple[Task, ...] = Field(
+        min_length=1, max_length=100, description="Benchmarks, in the order of the report."
+    )
+    data_dir: Path | None = Field(
+        default=None,
+        description=(
+            "Folder with the published data sets, searched before any hub; default: the "
+            "environment's DEBIAS_DATA_DIR."
+        ),
+    )
+    backend: Literal["transformers"] = Field(
+        default="transformers", description="What generates the answers."
+    )
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="Prompts generated at once, memory and speed only; null: by the model's size.",
+    )
+    margin: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="Largest loss of a benchmark that still counts as kept, share of its score.",
+    )
+    sandbox: Literal["auto", "hardened", "landlock", "process"] = Field(
+        default="auto",
+        description="Isolation of generated programs; auto: the strongest that this machine has.",
+    )
+    allow_unsandboxed: bool = Field(
+        default=False,
+        description="Permit sandbox 'process', which stops accidents but no attack.",
+    )
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Self:
+        labels = Counter(task_label(task) for task in self.tasks)
+        twice = sorted(label for label, count in labels.items() if count > 1)
+        if twice:
+            msg = f"two tasks would be called {', '.join(map(repr, twice))}; give one a name"
+            raise ValueError(msg)
+        return self

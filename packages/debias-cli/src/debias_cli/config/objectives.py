@@ -1,0 +1,93 @@
+"""The `train.objective` union: one class per objective of debias-core, same fields and defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from debias_cli.config.base import Section
+
+
+class _Anchored(Section):
+    """Anchors that every objective can take."""
+
+    kl: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description="Weight of KL(model || starting model), nats per answer token; 0 is off.",
+    )
+    level: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description="Weight of the squared change of the mean entropy, nats^2; 0 is off.",
+    )
+
+
+class GroupGap(_Anchored):
+    """Pure debiasing: the squared or absolute gap of the group entropies."""
+
+    kind: Literal["group_gap"] = Field(description="Squared or absolute gap of group entropies.")
+    norm: Literal["l2", "l1"] = Field(
+        default="l2", description="l2 is (H_f - H_m)^2, l1 is |H_f - H_m|."
+    )
+    scale: float = Field(default=1.0, gt=0, le=1e6, description="Factor in front of the loss.")
+
+
+class Gee(_Anchored):
+    """Group Entropy Equalization, the older method that training time is compared with."""
+
+    kind: Literal["gee"] = Field(description="Mean entropy plus the spread between the groups.")
+    lambda_: float = Field(
+        default=3.0,
+        ge=0,
+        le=1e6,
+        alias="lambda",
+        description="Weight of the spread between the groups.",
+    )
+
+
+class PairGap(_Anchored):
+    """The squared gap without the variance term that a plain square adds."""
+
+    kind: Literal["pair_gap"] = Field(description="Unbiased squared gap over pairs.")
+    scale: float = Field(default=1.0, gt=0, le=1e6, description="Factor in front of the loss.")
+
+
+class DirectGap(_Anchored):
+    """The squared direct effect: the same answer scored under both prompts."""
+
+    kind: Literal["direct_gap"] = Field(description="Squared direct effect per pair.")
+    scale: float = Field(default=1.0, gt=0, le=1e6, description="Factor in front of the loss.")
+
+
+class Constrained(_Anchored):
+    """Least change of the model subject to a gap of zero (augmented Lagrangian); recommended."""
+
+    kind: Literal["constrained"] = Field(description="Least KL subject to a gap of zero.")
+    rho: float = Field(
+        default=20.0, gt=0, le=1e6, description="Weight of the unbiased squared gap."
+    )
+    eta: float = Field(
+        default=1.0, ge=0, le=1e6, description="Step of the multiplier: lambda += eta * gap."
+    )
+    kl: float = Field(
+        default=1.0,
+        gt=0,
+        le=1e6,
+        description="Weight of KL(model || starting model), nats per answer token.",
+    )
+
+
+class Em(_Anchored):
+    """Entropy minimisation alone: a baseline that a debiasing claim must beat."""
+
+    kind: Literal["em"] = Field(description="Mean entropy only; a baseline.")
+
+
+Objective: TypeAlias = Annotated[
+    Constrained | GroupGap | Gee | PairGap | DirectGap | Em,
+    Field(discriminator="kind"),
+]

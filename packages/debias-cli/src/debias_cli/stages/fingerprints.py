@@ -1,0 +1,156 @@
+"""What a stage's result depends on besides its configuration: files, weights, and code.
+
+Nothing here imports torch or any of the three packages: versions come from package metadata,
+code from the files on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from debias_cli.config.evaluate import EntropyGapTask, EvaluateSection
+from debias_cli.config.model import ModelSection
+from debias_cli.errors import MissingError
+from debias_cli.resources import is_testbed_data, local_model, testbed_file
+from debias_cli.rundir.hashes import HashCache
+
+_FOLDERS = {"mbpp_sanitized": "mbpp", "livecodebench": "livecodebench_v5_prompts"}
+_NOT_INSTALLED = "not installed"
+_CODE_SUFFIXES = {".py", ".json", ".jsonl", ".tsv", ".csv", ".txt", ".j2", ".html"}
+
+
+@cache
+def code_fingerprint(package: str) -> str:
+    """`version+hash of the package's source files`, so that an edited checkout runs again.
+
+    Raises:
+        MissingError: the package is not installed.
+    """
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingError(f"package {package} is not installed; pip install {package}")
+    root = Path(next(iter(spec.submodule_search_locations)))
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.suffix in _CODE_SUFFIXES and path.is_file():
+            digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return f"{package_version(package.replace('_', '-'))}+{digest.hexdigest()[:12]}"
+
+
+def package_version(name: str) -> str:
+    """Version of an installed distribution, from its metadata."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return _NOT_INSTALLED
+
+
+def model_fingerprint(model: ModelSection, hashes: HashCache) -> str:
+    """Hash of the weights and the tokenizer; for a hub id, the commit that is in the local cache.
+
+    Raises:
+        MissingError: a local folder is not there.
+    """
+    folder = local_model(model.path)
+    if folder is not None:
+        return hashes.tree(folder)
+    return f"{model.path}@{_cached_commit(model.path, model.revision) or model.revision or 'main'}"
+
+
+def _cached_commit(repo: str, revision: str | None) -> str | None:
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - 200 ms, hub ids only
+
+    found = try_to_load_from_cache(repo, "config.json", revision=revision)
+    return Path(found).parent.name if isinstance(found, str) else None
+
+
+def path_fingerprints(section: BaseModel, hashes: HashCache) -> dict[str, str]:
+    """Content hash of every path that a section names, by the path.
+
+    Raises:
+        MissingError: one of them is not there; every missing one is named.
+    """
+    found: dict[str, str] = {}
+    missing: list[str] = []
+    for path in _paths_in(section):
+        try:
+            found[str(path)] = hashes.tree(path)
+        except MissingError as error:
+            missing.append(str(error))
+    if missing:
+        raise MissingError("\n".join(missing))
+    return found
+
+
+def check_tasks_exist(section: EvaluateSection) -> None:
+    """Nothing, when the installed debias-eval has every task.
+
+    Raises:
+        MissingError: it lacks one; names those that it has.
+    """
+    from debias_eval.tasks.registry import tasks  # noqa: PLC0415 - no torch, but no use elsewhere
+
+    known = tasks.names()
+    lacking = sorted({task.kind for task in section.tasks} - set(known))
+    if lacking:
+        installed = package_version("debias-eval")
+        raise MissingError(
+            f"evaluate.tasks: {', '.join(lacking)}: not in the installed debias-eval {installed} "
+            f"(it has {', '.join(known)})"
+        )
+
+
+def task_fingerprints(section: EvaluateSection, hashes: HashCache) -> dict[str, str]:
+    """Content hash of the data of every task: its own file, or its folder in the data folder.
+
+    Raises:
+        MissingError: a file that a task names is not there.
+    """
+    found: dict[str, str] = {}
+    missing: list[str] = []
+    data_dir = section.data_dir or _data_dir_of_environment()
+    for task in section.tasks:
+        if isinstance(task, EntropyGapTask):
+            continue
+        path = task_data_path(task.data, task.kind, data_dir)
+        if path is None:
+            continue
+        try:
+            found[str(path)] = hashes.tree(path)
+        except MissingError as error:
+            missing.append(f"task {task.name or task.kind}: {error}")
+    if missing:
+        raise MissingError("\n".join(missing))
+    return found
+
+
+def task_data_path(data: Path | None, kind: str, data_dir: Path | None) -> Path | None:
+    """Where a task's data lies; None where only debias-eval knows (a package, a hub)."""
+    if data is not None:
+        return testbed_file(data) if is_testbed_data(data) else data
+    folder = None if data_dir is None else data_dir / _FOLDERS.get(kind, kind)
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _data_dir_of_environment() -> Path | None:
+    named = os.environ.get("DEBIAS_DATA_DIR")
+    return Path(named).absolute() if named else None
+
+
+def _paths_in(value: object) -> list[Path]:
+    if isinstance(value, Path):
+        return [value]
+    if isinstance(value, BaseModel):
+        values = [getattr(value, name) for name in type(value).model_fields]
+        return [path for item in values for path in _paths_in(item)]
+    if isinstance(value, tuple):
+        return [path for item in value for path in _paths_in(item)]
+    return []

@@ -1,0 +1,240 @@
+"""Runs what the plan says, stage by stage, and leaves every finished one under its final name."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from debias_cli.config.dump import dump
+from debias_cli.config.load import LoadedConfig
+from debias_cli.errors import CriteriaError, InterruptedRunError, StageError
+from debias_cli.rundir.files import read_json, write_json, write_text
+from debias_cli.rundir.folder import (
+    CONFIG_NAME,
+    HASHES_NAME,
+    PROVENANCE_NAME,
+    RunFolder,
+    new_record,
+)
+from debias_cli.rundir.hashes import HashCache
+from debias_cli.rundir.locking import lock_folder
+from debias_cli.rundir.provenance import provenance
+from debias_cli.stages.context import Reporter, SilentReporter, StageContext, StopSignal
+from debias_cli.stages.graph import Stage, StageKind, build_graph, run_folder
+from debias_cli.stages.planning import Decision, Selection, make_plan
+from debias_core.errors import ConfigError as CoreConfigError
+from debias_core.errors import DataError as CoreDataError
+from debias_core.errors import DebiasCoreError
+from debias_core.errors import ModelError as CoreModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+logger = logging.getLogger(__name__)
+
+CRITERIA_FILE = "compare/criteria.json"
+REPORT_FILE = "report/report.html"
+
+_FUNCTIONS: dict[StageKind, tuple[str, str]] = {
+    "data": ("data", "run_data"),
+    "evaluate": ("evaluation", "run_evaluation"),
+    "train": ("training", "run_training"),
+    "compare": ("comparison", "run_comparison"),
+    "report": ("reporting", "run_report"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        folder: the run folder.
+        ran: stages that ran.
+        reused: stages that were finished already, here or in another run folder.
+        met: whether the success criteria are met; None when nothing was compared.
+        report: path of report.html; None when there is none.
+        seconds: of this call.
+    """
+
+    folder: Path
+    ran: tuple[str, ...]
+    reused: tuple[str, ...]
+    met: bool | None
+    report: Path | None
+    seconds: float
+
+
+def run_pipeline(
+    loaded: LoadedConfig,
+    *,
+    selection: Selection | None = None,
+    reporter: Reporter | None = None,
+) -> RunSummary:
+    """Runs the stages that are not finished, and returns what was done.
+
+    Raises:
+        LockedError: another process works in the run folder; raised before anything else is done.
+        MissingError: an input is not there.
+        StageError: a stage failed; what was finished before it stays.
+        InterruptedRunError: SIGINT or SIGTERM; says how to resume.
+        CriteriaError: with `run.strict`, when a success criterion is not met.
+    """
+    began = time.perf_counter()
+    folder = run_folder(loaded)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder.path):
+        hashes = HashCache(loaded.config.run.output_dir / HASHES_NAME)
+        decisions = make_plan(build_graph(loaded, hashes), folder, selection or Selection(), hashes)
+        hashes.save()
+        write_text(folder.path / CONFIG_NAME, dump(loaded.saved))
+        runner = _Runner(loaded, folder, reporter or SilentReporter())
+        runner.run(decisions)
+    summary = _summarise(folder, decisions, time.perf_counter() - began)
+    if loaded.config.run.strict and summary.met is False:
+        raise CriteriaError(f"success criteria not met; see {folder.path / CRITERIA_FILE}")
+    return summary
+
+
+def _summarise(folder: RunFolder, decisions: Sequence[Decision], seconds: float) -> RunSummary:
+    criteria, report = folder.path / CRITERIA_FILE, folder.path / REPORT_FILE
+    return RunSummary(
+        folder=folder.path,
+        ran=tuple(item.stage.name for item in decisions if item.action == "run"),
+        reused=tuple(item.stage.name for item in decisions if item.action in ("reuse", "copy")),
+        met=bool(read_json(criteria)["met"]) if criteria.is_file() else None,
+        report=report if report.is_file() else None,
+        seconds=seconds,
+    )
+
+
+class _Runner:
+    """Carries one plan out."""
+
+    def __init__(self, loaded: LoadedConfig, folder: RunFolder, reporter: Reporter) -> None:
+        self.loaded, self.folder, self.reporter = loaded, folder, reporter
+        self.stop = StopSignal()
+        self._expected: dict[str, str] = {}
+
+    def run(self, decisions: list[Decision]) -> None:
+        """Runs, takes over or passes over every stage in order."""
+        self._expected = {item.stage.name: item.stage.key for item in decisions}
+        self.reporter.plan(self.folder.path, decisions)
+        with self.stop.installed():
+            for number, decision in enumerate(decisions, start=1):
+                self.reporter.begin(decision, number, len(decisions))
+                if decision.action == "copy":
+                    assert decision.source is not None
+                    self.folder.adopt(decision.stage.name, decision.source)
+                elif decision.action == "run":
+                    with self._named_errors(decision.stage):
+                        self._run_stage(decision.stage)
+        # last, so that it knows the accelerators that torch found
+        stages = [decision.stage for decision in decisions]
+        write_json(self.folder.path / PROVENANCE_NAME, provenance(self.loaded.config, stages))
+
+    def _run_stage(self, stage: Stage) -> None:
+        began, cpu_began = time.perf_counter(), _cpu_seconds()
+        out = self.folder.begin(stage.name, stage.key)
+        context = StageContext(
+            self.loaded.config, self.folder, stage, out, self.reporter, self.stop
+        )
+        with _log_to(self.folder.log(stage.name)):
+            logger.info("stage %s begins, key %s", stage.name, stage.key)
+            _stage_function(stage.kind)(context)
+            seconds = time.perf_counter() - began
+            cpu = _cpu_seconds() - cpu_began
+            logger.info("stage %s is done in %.1f s, %.1f s of CPU", stage.name, seconds, cpu)
+        keys = {need: self._key_of(need) for need in stage.needs}
+        stale = any(key != self._expected[need] for need, key in keys.items())
+        parts = {
+            "config": stage.config,
+            "inputs": stage.inputs,
+            "code": stage.code,
+            "needs": keys,
+        }
+        # made of older stages (--only): finished, but never taken for the current one
+        key = f"{stage.key}-stale" if stale else stage.key
+        self.folder.finish(new_record(stage.name, key, parts, seconds))
+        self.reporter.end(stage, seconds)
+
+    def _key_of(self, name: str) -> str:
+        record = self.folder.record(name)
+        assert record is not None, f"{name} is finished before what needs it"
+        return record.key
+
+    @contextmanager
+    def _named_errors(self, stage: Stage) -> Iterator[None]:
+        """The one boundary at which any error of a stage becomes a StageError with its name."""
+        resume = "run the same command again to go on from here"
+        try:
+            yield
+        except (KeyboardInterrupt, InterruptedRunError) as error:
+            detail = f" ({error})" if str(error) else ""
+            raise InterruptedRunError(
+                f"interrupted in stage {stage.name}{detail}; finished stages are kept, {resume}"
+            ) from error
+        except Exception as error:
+            log = self.folder.log(stage.name)
+            with _log_to(log):
+                logger.exception("stage %s failed", stage.name)
+            message = f"stage {stage.name} failed: {_cause(error)}\nlog: {log}; after a fix, "
+            raise StageError(message + resume, exit_code=exit_code_of(error)) from error
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and of the children that it waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _cause(error: Exception) -> str:
+    """The message of an error that a package raises on purpose; the type before any other."""
+    known = isinstance(error, DebiasCoreError) or hasattr(error, "exit_code")
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def exit_code_of(error: Exception) -> int:
+    """3 for invalid input, 4 for something missing, 1 for the rest.
+
+    The packages' errors carry their code; debias-core has no command and no codes.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        return 4
+    if isinstance(error, CoreConfigError | CoreDataError | CoreModelError):
+        return 3
+    return int(getattr(error, "exit_code", 1))
+
+
+def _stage_function(kind: StageKind) -> Callable[[StageContext], None]:
+    """The function of a stage; its module is imported only now (torch, pyarrow, matplotlib)."""
+    module, name = _FUNCTIONS[kind]
+    function: Callable[[StageContext], None] = getattr(
+        import_module(f"debias_cli.stages.{module}"), name
+    )
+    return function
+
+
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Appends everything that is logged in the block to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(min(level, logging.INFO) if level else logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()

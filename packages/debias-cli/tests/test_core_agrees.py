@@ -1,0 +1,77 @@
+"""The configuration says what debias-core takes: same fields, same defaults."""
+
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from debias_cli.config.load import parse_config
+from debias_cli.config.model import PromptSection
+from debias_cli.config.objectives import Objective
+from debias_cli.config.train import TrainSection
+from debias_cli.stages.graph import training_runs
+from debias_cli.stages.training import objective_config, train_config
+from debias_core.config import ConstrainedConfig, ObjectiveConfig, PromptFormat, TrainConfig
+
+OBJECTIVES = {cls.model_fields["kind"].annotation: cls for cls in get_args(get_args(Objective)[0])}
+BY_KIND = {get_args(kind)[0]: cls for kind, cls in OBJECTIVES.items()}
+
+
+def test_every_objective_of_core_can_be_said() -> None:
+    assert set(BY_KIND) == {cls.kind for cls in get_args(ObjectiveConfig)}
+
+
+@pytest.mark.parametrize("core", get_args(ObjectiveConfig), ids=lambda cls: cls.kind)
+def test_objectives_have_the_same_fields_and_defaults(core: type) -> None:
+    ours = BY_KIND[core.kind]  # type: ignore[attr-defined] # every objective config has it
+    assert {field.name: field.default for field in fields(core)} == {
+        name: field.default for name, field in ours.model_fields.items() if name != "kind"
+    }
+    assert objective_config(ours(kind=core.kind)) == core()  # type: ignore[attr-defined]
+
+
+def test_training_has_the_same_fields_and_defaults() -> None:
+    elsewhere = {"objective", "seed", "dtype", "device", "prompt"}
+    core = {
+        field.name: field.default for field in fields(TrainConfig) if field.name not in elsewhere
+    }
+    assert MISSING not in core.values()
+    ours = {
+        name: field.default
+        for name, field in TrainSection.model_fields.items()
+        if name not in {"objective", "compare_with", "seeds"}
+    }
+    assert ours == core
+
+
+def test_prompts_have_the_same_fields_and_defaults() -> None:
+    assert PromptFormat(**PromptSection().model_dump()) == PromptFormat()
+
+
+def test_what_core_is_given() -> None:
+    text = """
+model: {path: testbed, dtype: bfloat16, device: cpu, prompt: {template: "Q {prompt}"}}
+data: {sources: [{kind: synthetic}]}
+train:
+  objective: {kind: constrained, rho: 5}
+  compare_with:
+    - {objective: {kind: gee, lambda: 2}, max_steps: 9, early_stopping: false, name: older}
+  max_steps: 4
+  learning_rate: 1e-5
+  seeds: [3]
+"""
+    config = parse_config(text, source="p", base=Path("/")).config
+    main, other = (train_config(config, run) for run in training_runs(config.train))
+    assert main == TrainConfig(
+        objective=ConstrainedConfig(rho=5),
+        max_steps=4,
+        learning_rate=1e-5,
+        seed=3,
+        dtype="bfloat16",
+        device="cpu",
+        prompt=PromptFormat(template="Q {prompt}"),
+    )
+    assert other.objective.kind == "gee"
+    assert (other.max_steps, other.early_stopping, other.learning_rate) == (9, False, 1e-5)
+    assert [run.name for run in training_runs(config.train)] == ["constrained-s3", "older-s3"]

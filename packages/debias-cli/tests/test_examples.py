@@ -1,0 +1,66 @@
+"""Every example is a valid configuration, and says what it is there to say."""
+
+from pathlib import Path
+
+import pytest
+
+from debias_cli import resources
+from debias_cli.config.dump import dump, dump_commented
+from debias_cli.config.load import load_config, parse_config
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
+NAMES = {"quickstart", "real-small", "qwen2.5-math-1.5b", "gee", "evaluation-only"}
+
+
+def test_all_examples_are_here() -> None:
+    assert {path.stem for path in EXAMPLES} >= NAMES
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_valid_and_survive_being_saved(path: Path) -> None:
+    loaded = load_config(path, environment={})
+    base = path.parent
+    for text in (dump(loaded.saved), dump_commented(loaded.config)):
+        again = parse_config(text, source="saved", base=base, environment={})
+        assert again.config == loaded.config
+
+
+def test_the_packaged_quickstart_is_the_example() -> None:
+    path = next(path for path in EXAMPLES if path.stem == "quickstart")
+    assert resources.quickstart_text() == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_embedded_data_that_an_example_names_exists(path: Path) -> None:
+    config = load_config(path, environment={}).config
+    assert config.evaluate is not None
+    for task in config.evaluate.tasks:
+        data = getattr(task, "data", None)
+        if data is not None and str(data).startswith("testbed:"):
+            assert resources.testbed_file(data).exists()
+
+
+def test_the_seed_plan_is_said() -> None:
+    path = next(path for path in EXAMPLES if path.stem.startswith("qwen"))
+    config = load_config(path, environment={}).config
+    assert config.model.path == "Qwen/Qwen2.5-Math-1.5B-Instruct"
+    assert config.data is not None
+    assert config.data.sources[0].model_dump()["path"].name == "numina_00.parquet"
+    assert config.train is not None
+    train = config.train
+    assert (train.target_gap, train.max_steps) == (0.01, 50)
+    assert (train.micro_batch_size, train.effective_batch_size) == (2, 8)
+    assert config.evaluate is not None
+    kinds = {task.kind for task in config.evaluate.tasks}
+    assert kinds >= {"humaneval", "mbpp", "gsm8k", "math"}
+    later = parse_config(
+        path.read_text(),
+        source="p",
+        base=path.parent,
+        overrides=[
+            f"evaluate.tasks.{len(config.evaluate.tasks)}={{kind: bigcodebench}}",
+            f"evaluate.tasks.{len(config.evaluate.tasks) + 1}={{kind: livecodebench}}",
+        ],
+        environment={},
+    )
+    assert later.config.evaluate is not None
