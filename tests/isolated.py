@@ -34,7 +34,7 @@ def main(package: str) -> None:
         getattr(module, public)
     if package != "core":
         command = [str(Path(sys.executable).with_name(f"debias-{package}")), "--help"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "Usage" in done.stdout
     sys.stdout.write(f"{name}: {count} modules import alone\n")
 

@@ -14,7 +14,8 @@ from debias_core.config import ConstrainedConfig, GeeConfig, GroupGapConfig, Tra
 from debias_core.errors import DataError, ModelError, NonFiniteError
 from debias_core.heldout import DevEvaluation
 from debias_core.loading import load_model
-from debias_core.trainer import DebiasTrainer, StepLog
+from debias_core.progress import StepLog
+from debias_core.trainer import DebiasTrainer, learning_rate
 
 Rows = Callable[..., list[dict[str, object]]]
 
@@ -150,3 +151,14 @@ def test_refusals(
         tiny_model.model.norm.weight[3] = math.inf
     with pytest.raises(ModelError, match="'model.norm.weight' holds values that are not finite"):
         DebiasTrainer(tiny_model, tokenizer, config())
+
+
+def test_the_learning_rate_is_a_function_of_the_step() -> None:
+    flat = config(schedule="constant", warmup_steps=2, learning_rate=1.0)
+    assert [learning_rate(flat, s) for s in (1, 2, 3, 4)] == [0.5, 1.0, 1.0, 1.0]
+    falling = config(schedule="cosine", max_steps=100, learning_rate=1.0)
+    rates = [learning_rate(falling, s) for s in range(1, 101)]
+    assert rates[0] == 1.0
+    assert rates == sorted(rates, reverse=True)
+    assert rates[50] == pytest.approx(0.55)
+    assert 0.1 < rates[-1] < 0.101

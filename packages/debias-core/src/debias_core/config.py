@@ -113,7 +113,7 @@ class ConstrainedConfig(Anchors):
 
     kind: ClassVar[str] = "constrained"
     rho: float = 20.0
-    eta: float = 2.0
+    eta: float = 1.0
     kl: float = 1.0
 
     def __post_init__(self) -> None:
@@ -166,6 +166,8 @@ class TrainConfig:
         weight_decay: of AdamW.
         max_grad_norm: the gradient is scaled down to this norm.
         warmup_steps: steps over which the learning rate rises linearly.
+        schedule: of the learning rate after that: `constant`, or `cosine` down to a tenth at
+            `max_steps`.
         max_steps: optimiser steps at most.
         effective_batch_size: prompts an optimiser step over all processes; even, both sides of
             every pair are always in one batch.
@@ -175,7 +177,8 @@ class TrainConfig:
         max_new_tokens: length limit of an answer; an answer that meets it is truncated.
         temperature: of sampling.
         entropy_temperature: of the entropy that is trained on; part of the metric's name.
-        couple_samples: both sides of a pair are sampled with the same random numbers.
+        couple_samples: both sides of a pair are sampled with the same random numbers. The gap stays
+            what it is, and its variance falls as the two sides come to answer alike.
         target_gap: nats; training stops when the whole interval lies inside +-target_gap.
         eval_every: steps between looks at the held-out pairs.
         patience: looks in a row that must lie inside.
@@ -195,6 +198,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     warmup_steps: int = 0
+    schedule: Literal["constant", "cosine"] = "cosine"
     max_steps: int = 50
     effective_batch_size: int = 32
     micro_batch_size: int = 32

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from debias_core.config import TrainConfig
 from debias_core.pairs import PromptPair
 from debias_core.sampling import SamplingConfig, sample
 from debias_core.scoring import ScoredRow, score
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _DEV_STREAM = 2  # keeps the random numbers of looks apart from those of training
+_KL_PAIRS = 64  # KL is exact over the vocabulary, so the answers of this many pairs tell it well
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class DevEvaluation:
         gap: with its 95% interval, nats.
         female: mean entropy of the group, nats.
         male: likewise.
-        kl: mean KL to the reference per answer token, nats.
+        kl: mean KL to the reference per answer token, nats, on the first pairs of the set.
         truncated: share of answers that met the length limit.
         seconds: since training began.
     """
@@ -54,11 +56,13 @@ class EncodedPair:
 class HeldOut:
     """A dev set that can be looked at again and again, with fresh samples every time."""
 
-    def __init__(
-        self, pairs: Sequence[EncodedPair], config: SamplingConfig, *, samples: int, batch_size: int
-    ) -> None:
-        self._pairs, self._config = pairs, config
-        self._samples, self._batch_size = samples, batch_size
+    def __init__(self, pairs: Sequence[EncodedPair], config: TrainConfig) -> None:
+        self._pairs = pairs
+        self._sampling = SamplingConfig(
+            config.max_new_tokens, config.temperature, config.entropy_temperature
+        )
+        self._samples, self._batch_size = config.dev_samples, config.generation_batch_size
+        self._coupled = config.couple_samples
 
     def look(
         self,
@@ -90,25 +94,47 @@ class HeldOut:
         pairs, k = len(self._pairs), self._samples
         keys = list(np.ndindex(pairs, 2, k))
         prompts = [self._pairs[i].prompts[g] for i, g, _ in keys]
-        entropy, kl, truncated = (np.empty(len(keys)) for _ in range(3))
+        entropy, truncated = np.empty(len(keys)), np.empty(len(keys))
+        kl: list[float] = []
         for chunk in self._chunks(prompts):
             drawn = sample(
                 model,
                 [prompts[j] for j in chunk],
-                self._config,
-                seeds=[[seed, _DEV_STREAM, step, *keys[j]] for j in chunk],
+                self._sampling,
+                seeds=[[seed, _DEV_STREAM, step, *self._stream(*keys[j])] for j in chunk],
             )
-            rows = [ScoredRow(prompts[j], a.tokens) for j, a in zip(chunk, drawn, strict=True)]
-            with torch.no_grad():
-                terms = score(model, rows, reference=reference)
-            assert terms.kl is not None
-            kl[chunk] = terms.kl.double().cpu().numpy()
+            kl.extend(
+                _kl(
+                    model,
+                    reference,
+                    [
+                        ScoredRow(prompts[j], answer.tokens)
+                        for j, answer in zip(chunk, drawn, strict=True)
+                        if keys[j][0] < _KL_PAIRS and keys[j][2] == 0
+                    ],
+                )
+            )
             entropy[chunk] = [answer.entropy for answer in drawn]
             truncated[chunk] = [answer.truncated for answer in drawn]
-        return entropy.reshape(pairs, 2, k), float(kl.mean()), float(truncated.mean())
+        return entropy.reshape(pairs, 2, k), float(np.mean(kl)), float(truncated.mean())
+
+    def _stream(self, pair: int, group: int, k: int) -> tuple[int, ...]:
+        """Returns what the random numbers of an answer depend on."""
+        return (pair, k) if self._coupled else (pair, k, group)
 
     def _chunks(self, prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         """Yields row numbers in batches of similar prompt length: less padding."""
         order = sorted(range(len(prompts)), key=lambda j: len(prompts[j]))
         for start in range(0, len(order), self._batch_size):
             yield order[start : start + self._batch_size]
+
+
+def _kl(
+    model: PreTrainedModel, reference: torch.nn.Module, rows: Sequence[ScoredRow]
+) -> list[float]:
+    if not rows:
+        return []
+    with torch.no_grad():
+        terms = score(model, rows, reference=reference)
+    assert terms.kl is not None
+    return [float(value) for value in terms.kl]

@@ -10,6 +10,7 @@ import copy
 import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -128,12 +129,7 @@ class DebiasTrainer:
         train_pairs = self._encode(read_pairs(train, name="the training data"))
         dev_pairs = self._encode(read_pairs(dev, name="the held-out data"))
         _check_disjoint(train_pairs, dev_pairs)
-        heldout = HeldOut(
-            dev_pairs,
-            self._sampling,
-            samples=self.config.dev_samples,
-            batch_size=self.config.generation_batch_size,
-        )
+        heldout = HeldOut(dev_pairs, self.config)
         run = RunProgress(self.config, on_event or (lambda _: None))
         saver = _Saver(self, run, checkpoints, _run_key(self.config, train_pairs, dev_pairs))
         self._began = time.perf_counter()
@@ -267,10 +263,8 @@ class DebiasTrainer:
                 f"step {step}: the gradient's norm is {norm}; no step was taken and the weights "
                 "are those of the step before"
             )
-        if self.config.warmup_steps:
-            share = min(1.0, step / self.config.warmup_steps)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * share
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, step)
         self.optimizer.step()
         return norm
 
@@ -290,6 +284,16 @@ class DebiasTrainer:
             evaluations=tuple(run.looks),
             model_path=path,
         )
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Returns the learning rate of a step, 1 for the first: a function of the step alone."""
+    if step <= config.warmup_steps:
+        return config.learning_rate * step / config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
+    done = (step - config.warmup_steps - 1) / max(1, config.max_steps - config.warmup_steps)
+    return config.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
 
 
 class _Saver:
