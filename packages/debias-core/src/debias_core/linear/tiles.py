@@ -1,0 +1,211 @@
+"""How large a tile of the logits is and how it is made.
+
+Shape suffixes: N tokens, V vocabulary, D width of the hidden states; n and v are the parts of N
+and V that one tile covers. Tiles are stored vocabulary first, `[v, n]`: the constants of a token
+then lie along the contiguous axis, and a slice of the weight's gradient is one plain product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+MASKED_LOGIT = -1e30
+"""Stands in for a bias of -inf: its probability is exactly 0, and 0 times it is 0, not nan."""
+
+_MM_WRITES_FLOAT32 = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Size of one tile of logits.
+
+    Attributes:
+        vocab: rows of the output matrix.
+        tokens: hidden states.
+    """
+
+    vocab: int
+    tokens: int
+
+    def __post_init__(self) -> None:
+        if self.vocab < 1 or self.tokens < 1:
+            raise ValueError(f"a tile needs at least one row and one token, not {self}")
+
+    @classmethod
+    def choose(cls, num_tokens: int, vocab_size: int, device: torch.device) -> Self:
+        """Return a size that suits the kind of device.
+
+        On a CPU a tile and its scratch copy stay in the cache while a few passes go over them,
+        and are wide enough for products at full speed (`bench/core_entropy.py --sweep`);
+        elsewhere a tile is large enough to hide the start of a kernel.
+        """
+        if device.type == "cpu":
+            elements, most_tokens, most_rows = 1 << 20, 1024, 2048
+        else:
+            elements, most_tokens, most_rows = 1 << 23, 4096, 8192
+        tokens = max(1, min(num_tokens, most_tokens))
+        return cls(vocab=min(elements // tokens, most_rows, vocab_size), tokens=tokens)
+
+
+def spans(length: int, step: int) -> Iterator[slice]:
+    """Cut `range(length)` into slices of `step`; the last one may be shorter."""
+    for start in range(0, length, step):
+        yield slice(start, min(start + step, length))
+
+
+def length(span: slice) -> int:
+    """Number of rows in a slice made by `spans`."""
+    return int(span.stop - span.start)
+
+
+class Buffers:
+    """A few tiles of memory that are made once and used for every tile."""
+
+    def __init__(self, count: int, tiles: Tiles, *, like: Tensor, dtype: torch.dtype) -> None:
+        size = tiles.vocab * tiles.tokens
+        self._flat = [torch.empty(size, dtype=dtype, device=like.device) for _ in range(count)]
+
+    def shaped(self, rows: int, columns: int) -> list[Tensor]:
+        """Return every buffer as a contiguous `[rows, columns]`, contents undefined."""
+        return [flat[: rows * columns].view(rows, columns) for flat in self._flat]
+
+
+@dataclass(frozen=True, slots=True)
+class LogitTransform:
+    """What is done to `u = hidden @ weight.T + bias` before the softmax.
+
+    `z = softcap * tanh(scale * u / softcap) / temperature`; without softcap
+    `z = scale * u / temperature`.
+    """
+
+    temperature: float = 1.0
+    softcap: float | None = None
+    scale: float = 1.0
+
+    @property
+    def slope(self) -> float:
+        """dz/du at 0; everywhere, where there is no softcap."""
+        return self.scale / self.temperature
+
+    def apply_(self, tile: Tensor) -> None:
+        """Turn raw logits into logits, in place."""
+        if self.softcap is not None:
+            tile.mul_(self.scale / self.softcap).tanh_().mul_(self.softcap / self.temperature)
+        elif self.slope != 1.0:
+            tile.mul_(self.slope)
+
+    def flattening(self, tile: Tensor) -> Tensor | None:
+        """Return `(dz/du) / slope` at the logits of `tile`, or None where it is 1 everywhere."""
+        if self.softcap is None:
+            return None
+        tanh = tile * (self.temperature / self.softcap)
+        return tanh.square_().neg_().add_(1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An output layer over hidden states of its own, that makes tiles of logits.
+
+    Attributes:
+        hidden: `[N, D]`, in the dtype in which products are taken.
+        weight: `[V, D]`, padded rows already cut off, in its own dtype.
+        bias: `[V]` in the dtype of the tiles, or None.
+        transform: what is done to the raw logits.
+        dtype: of the tiles.
+    """
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    transform: LogitTransform
+    dtype: torch.dtype
+
+    @classmethod
+    def prepare(
+        cls,
+        layer: tuple[Tensor, Tensor, Tensor | None],
+        *,
+        vocab_size: int,
+        transform: LogitTransform,
+        dtype: torch.dtype,
+    ) -> Self:
+        """Return the head of `layer`, (hidden, weight, bias), for tiles of `dtype`."""
+        hidden, weight, bias = layer
+        keeps_dtype = (
+            hidden.device.type == "cuda"
+            and hidden.dtype == weight.dtype == torch.bfloat16
+            and _MM_WRITES_FLOAT32
+        )
+        return cls(
+            hidden=hidden if keeps_dtype else hidden.to(dtype),
+            weight=weight[:vocab_size],
+            bias=None if bias is None else bias[:vocab_size].to(dtype).clamp(min=MASKED_LOGIT),
+            transform=transform,
+            dtype=dtype,
+        )
+
+    def rows(self, vocab: slice) -> HeadRows:
+        """Return the rows `vocab` of the output layer, ready for products."""
+        return HeadRows(
+            head=self,
+            weight=self.weight[vocab].to(self.hidden.dtype),
+            bias=None if self.bias is None else self.bias[vocab].unsqueeze(1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRows:
+    """Some rows of an output layer; converted once, used for every block of tokens."""
+
+    head: Head
+    weight: Tensor  # [v, D]
+    bias: Tensor | None  # [v, 1]
+
+    def logits_(self, out: Tensor, tokens: slice) -> None:
+        """Write the logits of `tokens` to `out`, `[v, n]`."""
+        product_(out, self.weight, self.head.hidden[tokens].T)
+        if self.bias is not None:
+            out.add_(self.bias)
+        self.head.transform.apply_(out)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What both passes work on.
+
+    Attributes:
+        head: the output layer that is differentiated.
+        reference: the output layer that KL is taken to, over as many rows, or None.
+        targets: `[N]` int64, or None.
+        tiles: size of a tile.
+    """
+
+    head: Head
+    reference: Head | None
+    targets: Tensor | None
+    tiles: Tiles
+
+    def buffers(self, count: int) -> Buffers:
+        """Return memory for `count` tiles."""
+        return Buffers(count, self.tiles, like=self.head.hidden, dtype=self.head.dtype)
+
+
+def product_(out: Tensor, left: Tensor, right: Tensor) -> None:
+    """`out = left @ right`, never rounded to the factors' dtype where that is the narrower one."""
+    if left.dtype == out.dtype:
+        torch.mm(left, right, out=out)
+    else:
+        torch.mm(left, right, out_dtype=out.dtype, out=out)
+
+
+def add_product_(out: Tensor, left: Tensor, right: Tensor) -> None:
+    """`out += left @ right`, never rounded to the factors' dtype where that is the narrower one."""
+    if left.dtype == out.dtype:
+        out.addmm_(left, right)
+    else:
+        torch.addmm(out, left, right, out_dtype=out.dtype, out=out)
