@@ -35,7 +35,8 @@ def running(small: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 OVERRIDES = [
-    *("--set", "train.max_steps=6"),
+    *("--set", "train.max_steps=40"),
+    *("--set", "train.eval_every=20"),
     *("--set", "train.checkpoint_every=100"),
     *("--set", "train.early_stopping=false"),
 ]

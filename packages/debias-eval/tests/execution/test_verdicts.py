@@ -78,12 +78,17 @@ def test_correct_programs_pass(run, solution, test):
         ("class f:\n    def __new__(cls, a, b): return super().__new__(cls)\n"
          "    def __eq__(self, o): return True", Status.FAILED),
         ("from unittest.mock import ANY\ndef f(a, b): return ANY", Status.FAILED),
-        ("import os\ndef f(a, b):\n    os.closerange(0, 100)\n    return 5", Status.ERROR),
     ],
 )  # fmt: skip
 def test_wrong_programs_end_as_what_they_are(run, solution, status):
     outcome = run(solution, ADD)
     assert outcome.status is status, outcome
+
+
+def test_a_program_that_closes_every_channel_does_not_pass(run):
+    outcome = run("import os\ndef f(a, b):\n    os.closerange(0, 100)\n    return 5", ADD)
+    # whether its silence or its death is seen first is a race
+    assert outcome.status in {Status.ERROR, Status.CRASHED}, outcome
 
 
 HOSTILE = {

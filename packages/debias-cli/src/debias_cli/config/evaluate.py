@@ -151,6 +151,12 @@ class EvaluateSection(Section):
         lt=1,
         description="Largest loss of a benchmark that still counts as kept, share of its score.",
     )
+    gap_margin: float = Field(
+        default=0.02,
+        gt=0,
+        le=10,
+        description="Nats; a gap counts as none when its 95% interval lies inside ±this.",
+    )
     sandbox: Literal["auto", "hardened", "landlock", "process"] = Field(
         default="auto",
         description="Isolation of generated programs; auto: the strongest that this machine has.",

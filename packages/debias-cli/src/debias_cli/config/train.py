@@ -28,6 +28,12 @@ class Comparison(Section):
     learning_rate: float | None = Field(
         default=None, gt=0, le=1, description="Learning rate of AdamW, for this run."
     )
+    eval_every: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Steps between looks at the held-out pairs, for this run.",
+    )
     early_stopping: bool | None = Field(
         default=None,
         description="false: run to max_steps and keep the last model, whatever it became.",

@@ -40,7 +40,7 @@ def compare_run(config: PipelineConfig, run: TrainingRun, folder: Path) -> Compa
         folder / f"eval-{run.name}",
         margin=config.evaluate.margin,
         training=training_cost(config, run, folder),
-        gap_margin=config.train.target_gap,
+        gap_margin=config.evaluate.gap_margin,
     )
 
 

@@ -87,7 +87,7 @@ def training_runs(train: TrainSection | None) -> list[TrainingRun]:
 
 
 def _overrides(item: Comparison) -> dict[str, Plain]:
-    names = ("max_steps", "learning_rate", "early_stopping")
+    names = ("max_steps", "learning_rate", "eval_every", "early_stopping")
     return {name: getattr(item, name) for name in names if getattr(item, name) is not None}
 
 
@@ -191,7 +191,7 @@ def _section_of(
     """The fields of the configuration that a stage reads, under their dotted names."""
     run, report = _mapping(plain["run"]), _mapping(plain["report"])
     evaluate = dict(_mapping(plain["evaluate"]))
-    margin = evaluate.pop("margin", None)
+    margins = {name: evaluate.pop(name, None) for name in ("margin", "gap_margin")}
     model = dict(_mapping(plain["model"]))
     model.pop("path", None)  # what counts is the content, which is an input
     if kind == "data":
@@ -205,11 +205,9 @@ def _section_of(
             train.pop(name)
         train["objective"] = training.objective.model_dump(mode="json", by_alias=True)
         return {"train": {**train, **training.overrides, "seed": training.seed}, "model": model}
-    target = _mapping(plain["train"]).get("target_gap")
-    success: dict[str, Plain] = {"train": {"target_gap": target}, "evaluate": {"margin": margin}}
     if kind == "compare":
-        return success
-    return {**success, "report": dict(report), "run": {"name": run["name"]}}
+        return {"evaluate": margins}
+    return {"evaluate": margins, "report": dict(report), "run": {"name": run["name"]}}
 
 
 def _mapping(value: Plain) -> Mapping[str, Plain]:

@@ -4,7 +4,8 @@ Written to give its verdicts, which published numbers rest on, its lenient ones 
 tolerance of 1e-4 on all numbers (12000 = 12001), percent by a factor of 100 either way (50 = 0.5),
 bracket types ignored, units stripped anywhere, single letters among them. What the original does
 by running text as Python or sympy code is done by parsing instead, in limited worker processes;
-number words are read up to twelve and for tens only.
+number words are read up to twelve and for tens only; the units are this package's own, with a few
+words and letters beside it, not the original's.
 """
 
 from __future__ import annotations
@@ -14,29 +15,20 @@ from collections.abc import Callable
 from math import isclose
 
 from debias_eval.grading.extract import is_bare
+from debias_eval.grading.units import KNOWN_UNITS
 
 Symbolic = Callable[[str, str], bool]
 
 _RELATIVE_TOLERANCE = 1e-4
 _NUMBER = re.compile(r"-?\d*\.?\d+")
 _CHOICE = re.compile(r"\b(A|B|C|D|E)\b")
-_UNITS = (
-    "east", "degree", "mph", "kmph", "ft", "m sqaure", " m east", "sq m", "deg", "mile", "q .",
-    "monkey", "prime", "ratio", "profit of rs", "rd", "o", "gm", "p . m", "lb", "tile", "per",
-    "dm", "lt", "gain", "ab", "way", "west", "a .", "b .", "c .", "d .", "e .", "f .", "g .",
-    "h .", "t", "a", "h", "no change", "men", "soldier", "pie", "bc", "excess", "st", "inches",
-    "noon", "percent", "by", "gal", "kmh", "c", "acre", "rise", "a . m", "th", "π r 2", "sq",
-    "mark", "l", "toy", "coin", "sq . m", "gallon", "° f", "profit", "minw", "yr", "women",
-    "feet", "am", "pm", "hr", "cu cm", "square", "v â € ™", "are", "rupee", "rounds", "cubic",
-    "cc", "mtr", "s", "ohm", "number", "kmph", "day", "hour", "minute", "min", "second", "man",
-    "woman", "sec", "cube", "mt", "sq inch", "mp", "∏ cm ³", "hectare", "more", "sec", "unit",
-    "cu . m", "cm 2", "rs .", "rs", "kg", "g", "month", "km", "m", "cm", "mm", "apple", "liter",
-    "loss", "yard", "pure", "year", "increase", "decrease", "d", "less", "Surface", "litre",
-    "pi sq m", "s .", "metre", "meter", "inch",
-)  # fmt: skip
+# longest first, or "cm" would leave the c of "cm" behind
+_UNITS = sorted(
+    {*KNOWN_UNITS, *"acdghlmost", "east", "west", "north", "south", "percent", "cubic", "square"},
+    key=lambda unit: (-len(unit), unit),
+)
 _UNIT_PATTERNS = tuple(
-    (unit, re.compile(r"(^|\W)" + unit + r"($|\W)"))
-    for unit in [*_UNITS, *(unit + "s" for unit in _UNITS)]
+    (unit, re.compile(r"(^|\W)" + re.escape(unit) + r"s?($|\W)")) for unit in _UNITS
 )
 _NUMBER_WORDS = {
     word: str(value)

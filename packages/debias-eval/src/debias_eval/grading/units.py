@@ -64,6 +64,9 @@ for _names in (
     for _name in _names.split():
         _CANONICAL[_name] = _first
 
+KNOWN_UNITS = frozenset(_CANONICAL)
+"""Every spelling of a unit that is known."""
+
 # nouns that are counted: any of them may be left out
 _NOUNS = frozenset({
     "apple", "apples", "ball", "balls", "book", "books", "boy", "boys", "car", "cars", "card",
