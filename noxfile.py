@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import nox
 
 ROOT = Path(__file__).parent
 PACKAGES = ("core", "data", "eval", "cli")
-SHARED_ENVIRONMENT = str(ROOT / ".nox" / "dev")
+DEV = ROOT / ".nox" / "dev"
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
@@ -33,88 +35,102 @@ DEV_TOOLS = (
 )
 
 
-def _constrained(session: nox.Session, *what: str) -> None:
-    session.install("--no-compile", "-c", str(ROOT / "constraints.txt"), *what)
-
-
 def _dev(session: nox.Session) -> None:
-    """The one environment that everything but `isolated` works in; filled once."""
-    marker = Path(session.virtualenv.location) / "debias-installed"
+    """Puts the one environment that all but `isolated` work in on the path; fills it once."""
     wanted = "\n".join(
-        (ROOT / name).read_text()
-        for name in ("constraints.txt", *(f"packages/debias-{p}/pyproject.toml" for p in PACKAGES))
-    ) + "\n".join(DEV_TOOLS)
+        (
+            *DEV_TOOLS,
+            (ROOT / "constraints.txt").read_text(),
+            *((ROOT / f"packages/debias-{p}/pyproject.toml").read_text() for p in PACKAGES),
+        )
+    )
+    marker = DEV / "installed"
     if not marker.exists() or marker.read_text() != wanted:
         editable = [x for p in PACKAGES for x in ("-e", f"packages/debias-{p}[test]")]
-        _constrained(session, *editable, *DEV_TOOLS)
+        session.run(sys.executable, "-m", "venv", str(DEV))
+        _install(session, DEV, *editable, *DEV_TOOLS)
         marker.write_text(wanted)
+    session.env["PATH"] = f"{DEV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     session.env["HF_HUB_OFFLINE"] = "1"
-    session.env.setdefault("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "2"))
+    session.env["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "2")
 
 
-@nox.session(venv_location=SHARED_ENVIRONMENT)
+def _install(session: nox.Session, environment: Path, *what: str) -> None:
+    session.run(
+        str(environment / "bin" / "python"), "-m", "pip", "install", "-q", "--no-compile",
+        "-c", str(ROOT / "constraints.txt"), *what,
+    )  # fmt: skip
+
+
+def _run(session: nox.Session, program: str, *arguments: str, silent: bool = False) -> None:
+    session.run(str(DEV / "bin" / program), *arguments, silent=silent)
+
+
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """ruff, rules and format."""
     _dev(session)
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
+    _run(session, "ruff", "check", ".")
+    _run(session, "ruff", "format", "--check", ".")
 
 
-@nox.session(venv_location=SHARED_ENVIRONMENT)
+@nox.session(venv_backend="none")
 def typecheck(session: nox.Session) -> None:
     """mypy --strict on the four packages."""
     _dev(session)
-    session.run("mypy", *(f"packages/debias-{p}/src" for p in PACKAGES))
+    _run(session, "mypy", *(f"packages/debias-{p}/src" for p in PACKAGES))
 
 
-@nox.session(venv_location=SHARED_ENVIRONMENT)
+@nox.session(venv_backend="none")
 def imports(session: nox.Session) -> None:
     """Who may import whom."""
     _dev(session)
-    session.run("lint-imports", "--no-cache")
+    _run(session, "lint-imports", "--no-cache")
 
 
-@nox.session(venv_location=SHARED_ENVIRONMENT)
+@nox.session(venv_backend="none")
 @nox.parametrize("package", PACKAGES, ids=PACKAGES)
 def tests(session: nox.Session, package: str) -> None:
     """The tests of one package."""
     _dev(session)
-    session.run("pytest", f"packages/debias-{package}/tests", *session.posargs)
+    _run(session, "pytest", f"packages/debias-{package}/tests", *session.posargs)
 
 
-@nox.session(venv_location=SHARED_ENVIRONMENT)
+@nox.session(venv_backend="none")
 def integration(session: nox.Session) -> None:
     """Tests across packages: the command line on real input, the README, the layout."""
     _dev(session)
-    session.run("pytest", "tests", *session.posargs)
+    _run(session, "pytest", "tests", *session.posargs)
 
 
-@nox.session(venv_location=SHARED_ENVIRONMENT)
+@nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """The documentation; a warning is an error."""
     _dev(session)
-    session.run("sphinx-build", "-q", "-W", "--keep-going", "docs", "docs/_build/html")
+    _run(session, "sphinx-build", "-q", "-W", "--keep-going", "docs", "docs/_build/html")
 
 
-@nox.session(venv_location=SHARED_ENVIRONMENT)
+@nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
     """The embedded demo, start to finish."""
     _dev(session)
-    out = session.create_tmp()
-    session.run("debias-cli", "demo", "--out", out, *session.posargs)
+    with tempfile.TemporaryDirectory() as out:
+        _run(session, "debias-cli", "demo", "--out", out, *session.posargs)
 
 
-@nox.session(venv_location=SHARED_ENVIRONMENT)
+@nox.session(venv_backend="none")
 def build(session: nox.Session) -> None:
     """Four wheels and sdists that pass `twine check`."""
     _dev(session)
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     for package in PACKAGES:
-        session.run(
-            "python", "-m", "build", "--no-isolation", "--outdir", "dist",
+        _run(
+            session, "python", "-m", "build", "--no-isolation", "--outdir", "dist",
             f"packages/debias-{package}", silent=True,
         )  # fmt: skip
-    session.run("twine", "check", "--strict", *(str(p) for p in sorted((ROOT / "dist").iterdir())))
+    _run(
+        session, "twine", "check", "--strict", *(str(p) for p in sorted((ROOT / "dist").iterdir()))
+    )
 
 
 @nox.session
@@ -129,7 +145,8 @@ def isolated(session: nox.Session, package: str) -> None:
             "python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels),
             f"packages/debias-{name}",
         )  # fmt: skip
-    _constrained(session, *(str(p) for p in sorted(wheels.iterdir())))
+    environment = Path(session.virtualenv.location)
+    _install(session, environment, *(str(p) for p in sorted(wheels.iterdir())))
     session.run("python", "-m", "pip", "check")
     session.env["HF_HUB_OFFLINE"] = "1"
     with session.chdir(session.create_tmp()):
