@@ -71,10 +71,21 @@ def test_torch_is_not_imported_before_it_is_needed(root: Path, statement: str) -
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", ["README.md"])
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_the_two_commands_are_one_line_each(root: Path, name: str) -> None:
     text = (root / name).read_text()
     for kind in ("demo", "tests"):
         block = re.search(rf"<!-- command: {kind} -->\n```bash\n(.*?)```", text, re.DOTALL)
         assert block is not None, kind
         assert block[1].count("\n") == 1, kind
+
+
+def test_both_readmes_give_the_same_commands(root: Path) -> None:
+    blocks = [
+        re.findall(
+            r"<!-- command: \w+ -->\n```bash\n(.*?)```", (root / name).read_text(), re.DOTALL
+        )
+        for name in ("README.md", "README.zh.md")
+    ]
+    assert blocks[0] == blocks[1]
+    assert len(blocks[0]) == 2
