@@ -3,8 +3,9 @@
 Names are loaded on first use: importing the package imports neither torch nor scipy.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from debias_eval._lazy import lazy_names
 
 if TYPE_CHECKING:
     from debias_eval.backends.base import BackendSettings
@@ -57,11 +58,7 @@ __all__ = [
     "regrade",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -10,8 +10,9 @@
 Names are loaded on first use; importing the package does not import numpy or scipy.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from debias_eval._lazy import lazy_names
 
 if TYPE_CHECKING:
     from debias_eval.comparison.benchmarks import BenchmarkComparison
@@ -42,11 +43,7 @@ __all__ = [
     "compare",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

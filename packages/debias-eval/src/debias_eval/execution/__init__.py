@@ -49,8 +49,9 @@ that only ran out of the clock are run once more alone, and two different verdic
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from debias_eval._lazy import lazy_names
 
 if TYPE_CHECKING:
     from debias_eval.execution.errors import SandboxUnavailableError
@@ -82,11 +83,7 @@ __all__ = [
     "probe",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -11,8 +11,9 @@ Names are loaded on first use, so that importing the package does not import num
 - :mod:`.gap` and :mod:`.gap_change`: one entropy gap, and two of them.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from debias_eval._lazy import lazy_names
 
 if TYPE_CHECKING:
     from debias_eval.statistics.bootstrap import cluster_bootstrap, paired_bootstrap
@@ -82,11 +83,7 @@ __all__ = [
     "wilson_interval",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:
