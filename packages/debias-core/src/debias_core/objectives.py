@@ -152,13 +152,16 @@ def pair_gap(
     return scale * _unbiased_square(pair_differences(entropies, groups, pairs=pairs))
 
 
-def direct_gap(entropies: Tensor, groups: Groups, *, answers: Tensor, scale: float = 1.0) -> Tensor:
+def direct_gap(
+    entropies: Tensor, groups: Groups, *, answers: Tensor | None = None, scale: float = 1.0
+) -> Tensor:
     """Returns `scale * mean over answers of (h(y|x_f) - h(y|x_m))^2`.
 
     Args:
         entropies: [n], every answer scored under both prompts of its pair.
         groups: the group of the *prompt* that each row was scored under.
-        answers: the answer of each row, 0 .. A-1; two rows an answer.
+        answers: the answer of each row, 0 .. A-1; two rows an answer. Without it the k-th female
+            row and the k-th male one are taken to hold the same answer.
         scale: factor.
 
     The tokens are the same on both sides, only the marker differs: no sampling noise between them.
@@ -171,8 +174,8 @@ def constrained(
     entropies: Tensor,
     groups: Groups,
     *,
-    multiplier: float,
-    rho: float,
+    multiplier: float = 0.0,
+    rho: float = 20.0,
     pairs: Tensor | None = None,
 ) -> Tensor:
     """Returns the augmented Lagrangian of the constraint gap = 0: `lambda*g + rho/2 * g^2`.
