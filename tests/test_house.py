@@ -46,14 +46,19 @@ def test_only_the_command_line_depends_on_siblings(root: Path) -> None:
             assert not line.startswith("debias-"), (package, line)
 
 
+def command(package: str, *arguments: str) -> str:
+    argv = f"sys.argv[1:] = {list(arguments)}"
+    return f"{argv}; from debias_{package}.cli import main; main()"
+
+
 LIGHT = [
     "import debias_core, debias_data, debias_eval, debias_cli",
     "import debias_core.config, debias_data.config, debias_cli.config",
-    "from debias_cli.cli import main; main(['--help'])",
-    "from debias_cli.cli import main; main(['validate', 'examples/quickstart.yaml'])",
-    "from debias_cli.cli import main; main(['plan', 'examples/quickstart.yaml'])",
-    "from debias_eval.cli import main; main(['--help'])",
-    "from debias_data.cli import main; main(['--help'])",
+    command("cli", "--help"),
+    command("cli", "validate", "examples/quickstart.yaml"),
+    command("cli", "plan", "examples/quickstart.yaml"),
+    command("eval", "--help"),
+    command("data", "--help"),
 ]
 
 
