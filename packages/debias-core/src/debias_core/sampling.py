@@ -66,7 +66,7 @@ def eos_ids(model: PreTrainedModel) -> tuple[int, ...]:
     raise DataError("the model's generation config names no eos_token_id")
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def sample(
     model: PreTrainedModel,
     prompts: Sequence[Sequence[int]],

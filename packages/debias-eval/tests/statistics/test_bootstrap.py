@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from debias_eval.statistics import StatisticsError, cluster_bootstrap, paired_bootstrap
-from debias_eval.statistics.bootstrap import Bootstrap
+from debias_eval.statistics.bootstrap import Bootstrap, vectorized_bootstrap
 from debias_eval.statistics.clusters import tabulate
 
 
@@ -169,3 +169,12 @@ def test_ten_thousand_clusters_in_bounded_time_and_memory() -> None:
     tracemalloc.stop()
     assert seconds < 10
     assert peak < 150e6
+
+
+def test_a_vectorized_statistic_gives_the_same_kind_of_interval():
+    values = np.random.default_rng(3).normal(1.0, 0.5, size=80)
+    slow = cluster_bootstrap(values, statistic=lambda v: float(np.median(v)), resamples=2000)
+    fast = vectorized_bootstrap(values, lambda v: np.median(v, axis=-1), plan=Bootstrap(2000))
+    assert fast.value == pytest.approx(slow.value)
+    assert fast.low == pytest.approx(slow.low, abs=0.03)
+    assert fast.high == pytest.approx(slow.high, abs=0.03)

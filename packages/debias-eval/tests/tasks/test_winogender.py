@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
@@ -134,10 +135,12 @@ def test_coreference_accuracy_and_gotcha(data: Path, tmp_path: Path) -> None:
 def test_statistics_against_scipy() -> None:
     shares = [0.1, 0.5, 0.5, 0.9, 0.3]
     values = [0.2, 0.1, 0.4, 0.4, 0.3]
-    assert _spearman(shares, values) == pytest.approx(spearmanr(shares, values).statistic)
-    assert _slope([0.0, 0.5, 1.0], [0.1, 0.2, 0.3]) == pytest.approx(0.2)
-    assert _slope([0.5, 0.5], [0.1, 0.9]) == 0.0
-    assert _spearman([0.1, 0.2], [1.0, 1.0]) == 0.0
+    assert _spearman(np.array(shares), np.array(values)) == pytest.approx(
+        spearmanr(shares, values).statistic
+    )
+    assert _slope(np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.2, 0.3])) == pytest.approx(0.2)
+    assert _slope(np.array([0.5, 0.5]), np.array([0.1, 0.9])) == 0.0
+    assert _spearman(np.array([0.1, 0.2]), np.array([1.0, 1.0])) == 0.0
 
 
 def test_the_published_files(shared_dir: Path) -> None:

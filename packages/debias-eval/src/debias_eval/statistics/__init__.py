@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING
 from debias_eval._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from debias_eval.statistics.bootstrap import cluster_bootstrap, paired_bootstrap
+    from debias_eval.statistics.bootstrap import (
+        Bootstrap,
+        cluster_bootstrap,
+        paired_bootstrap,
+        vectorized_bootstrap,
+    )
     from debias_eval.statistics.errors import StatisticsError
     from debias_eval.statistics.gap import GapStatistics, PairEntropies, gap_statistics
     from debias_eval.statistics.gap_change import GapChange, compare_gaps
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from debias_eval.statistics.significance import Tost, holm, mcnemar_exact, tost
 
 _HOME = {
+    "Bootstrap": "bootstrap",
     "Estimate": "intervals",
     "GapChange": "gap_change",
     "GapStatistics": "gap",
@@ -56,10 +62,12 @@ _HOME = {
     "paired_score_interval": "proportions",
     "sign_flip_p": "permutation",
     "tost": "significance",
+    "vectorized_bootstrap": "bootstrap",
     "wilson_interval": "intervals",
 }
 
 __all__ = [
+    "Bootstrap",
     "Estimate",
     "GapChange",
     "GapStatistics",
@@ -80,6 +88,7 @@ __all__ = [
     "paired_score_interval",
     "sign_flip_p",
     "tost",
+    "vectorized_bootstrap",
     "wilson_interval",
 ]
 

@@ -69,7 +69,7 @@ def cluster_bootstrap(
 
     The mean gets the studentised interval (t interval below 10 clusters, the whole line for a
     single cluster). Any other statistic gets the BCa interval; it is called once a resample, so
-    10,000 resamples of a slow function take their time.
+    10,000 resamples of a slow function take their time; see ``vectorized_bootstrap``.
 
     Args:
         values: [n] finite numbers.
@@ -85,7 +85,49 @@ def cluster_bootstrap(
     plan = Bootstrap(resamples, seed, confidence)
     if statistic == "mean":
         return studentised_means(tabulate(values, clusters), plan)[0]
-    return _bca(as_rows(values)[:, 0], clusters, statistic, plan)
+    numbers = as_rows(values)[:, 0]
+    codes = cluster_codes(
+        range(len(numbers)) if clusters is None else clusters, expected=len(numbers)
+    )
+    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+    point = float(statistic(numbers))
+    if len(members) < 2:
+        return Estimate(point, -np.inf, np.inf)
+    rng = np.random.default_rng(plan.seed)
+    replicates = np.empty(plan.resamples)
+    for index in range(plan.resamples):
+        drawn = rng.integers(0, len(members), size=len(members))
+        rows = np.concatenate([members[code] for code in drawn])
+        replicates[index] = statistic(numbers[rows])
+    jackknife = np.array([statistic(np.delete(numbers, rows)) for rows in members])
+    return _bca(point, replicates, jackknife, plan)
+
+
+def vectorized_bootstrap(
+    values: npt.ArrayLike,
+    statistic: Callable[[Floats], Floats],
+    *,
+    plan: Bootstrap | None = None,
+) -> Estimate:
+    """Return a statistic of independent ``values`` with its BCa interval, all resamples at once.
+
+    Args:
+        values: [n] finite numbers, each its own cluster.
+        statistic: takes [R, n] resamples and returns [R].
+        plan: resamples, seed and confidence.
+
+    Raises:
+        StatisticsError: on no rows or non-finite values.
+    """
+    plan = plan or Bootstrap()
+    numbers = as_rows(values)[:, 0]
+    size = len(numbers)
+    point = float(statistic(numbers[None])[0])
+    if size < 2:
+        return Estimate(point, -np.inf, np.inf)
+    drawn = np.random.default_rng(plan.seed).integers(0, size, size=(plan.resamples, size))
+    left_out = np.stack([np.delete(numbers, row) for row in range(size)])
+    return _bca(point, statistic(numbers[drawn]), statistic(left_out), plan)
 
 
 def paired_bootstrap(
@@ -179,26 +221,8 @@ def _studentised_deviations(table: ClusterTable, plan: Bootstrap) -> Iterator[Fl
             yield np.nan_to_num(shift / spread, nan=0.0, posinf=np.inf, neginf=-np.inf)
 
 
-def _bca(
-    values: Floats,
-    clusters: Sequence[Hashable] | None,
-    statistic: Callable[[Floats], float],
-    plan: Bootstrap,
-) -> Estimate:
+def _bca(point: float, replicates: Floats, jackknife: Floats, plan: Bootstrap) -> Estimate:
     """Bias-corrected and accelerated interval; acceleration from the jackknife over clusters."""
-    labels = range(len(values)) if clusters is None else clusters
-    codes = cluster_codes(labels, expected=len(values))
-    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
-    point = float(statistic(values))
-    if len(members) < 2:
-        return Estimate(point, -np.inf, np.inf)
-    rng = np.random.default_rng(plan.seed)
-    replicates = np.empty(plan.resamples)
-    for index in range(plan.resamples):
-        drawn = rng.integers(0, len(members), size=len(members))
-        rows = np.concatenate([members[code] for code in drawn])
-        replicates[index] = statistic(values[rows])
-    jackknife = np.array([statistic(np.delete(values, rows)) for rows in members])
     bent = jackknife.mean() - jackknife
     spread = float(np.sum(bent**2))
     acceleration = float(np.sum(bent**3)) / (6 * spread**1.5) if spread > 0 else 0.0

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debias_eval.jsonl import Row
+    from debias_eval.statistics.clusters import Floats
     from debias_eval.tasks.base import GradeSettings
 
 __all__ = ["Winogender"]
@@ -257,44 +258,40 @@ def _occupation_table(by_occupation: dict[str, list[Row]]) -> list[tuple[float, 
     ]
 
 
-def _slope(shares: Sequence[float], probabilities: Sequence[float]) -> float:
-    """Return the least-squares slope; 0 where all shares are the same."""
-    x = np.asarray(shares) - np.mean(shares)
-    spread = float(x @ x)
-    return float(x @ np.asarray(probabilities)) / spread if spread > 0 else 0.0
+def _slope(shares: Floats, probabilities: Floats) -> Floats:
+    """Return the least-squares slope along the last axis; 0 where all shares are the same."""
+    x = shares - shares.mean(-1, keepdims=True)
+    covariance, spread = np.asarray((x * probabilities).sum(-1)), np.asarray((x * x).sum(-1))
+    slope: Floats = np.divide(covariance, spread, out=np.zeros_like(spread), where=spread > 0)
+    return slope
 
 
-def _ranks(values: Sequence[float]) -> np.ndarray:
-    """Return ranks from 1, equal values sharing their mean rank."""
-    _, places, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: np.ndarray = (last - (counts - 1) / 2)[places]
-    return ranks
+def _spearman(shares: Floats, probabilities: Floats) -> Floats:
+    """Return the rank correlation along the last axis; 0 where one side is constant."""
+    from scipy.stats import rankdata  # noqa: PLC0415 - listing benchmarks need not import scipy
 
-
-def _spearman(shares: Sequence[float], probabilities: Sequence[float]) -> float:
-    """Return the rank correlation (mean ranks for ties); 0 where one side is constant."""
-    x, y = _ranks(shares), _ranks(probabilities)
-    x, y = x - x.mean(), y - y.mean()
-    spread = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / spread if spread > 0 else 0.0
+    x, y = rankdata(shares, axis=-1), rankdata(probabilities, axis=-1)
+    x, y = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
+    product, spread = (x * y).sum(-1), np.asarray(np.sqrt((x * x).sum(-1) * (y * y).sum(-1)))
+    rho: Floats = np.divide(product, spread, out=np.zeros_like(spread), where=spread > 0)
+    return rho
 
 
 def _over_occupations(
     table: Sequence[tuple[float, float]],
-    statistic: Callable[[Sequence[float], Sequence[float]], float],
+    statistic: Callable[[Floats, Floats], Floats],
     settings: GradeSettings,
 ) -> dict[str, object]:
     """Return a statistic of the table with its bootstrap interval over occupations."""
     pairs = np.asarray(table)
 
-    def of(places: np.ndarray) -> float:
+    def of(places: Floats) -> Floats:
         chosen = pairs[places.astype(int)]
-        return statistic(chosen[:, 0], chosen[:, 1])
+        return statistic(chosen[..., 0], chosen[..., 1])
 
     # The bootstrap resamples numbers; here they are the places of occupations in the table.
-    estimate = statistics.cluster_bootstrap(
-        np.arange(len(table), dtype=float), statistic=of, resamples=settings.resamples
+    estimate = statistics.vectorized_bootstrap(
+        np.arange(len(table), dtype=float), of, plan=statistics.Bootstrap(settings.resamples)
     )
     return {"value": estimate.value, "interval": finite_interval(estimate.low, estimate.high)}
 
