@@ -178,3 +178,13 @@ def test_a_vectorized_statistic_gives_the_same_kind_of_interval():
     assert fast.value == pytest.approx(slow.value)
     assert fast.low == pytest.approx(slow.low, abs=0.03)
     assert fast.high == pytest.approx(slow.high, abs=0.03)
+
+
+@pytest.mark.parametrize("size", [64, 100, 240, 256, 999, 1319])
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_resample_without_spread_is_not_taken_for_one_with_a_tiny_spread(size, lost):
+    """One item lost of many: most resamples hold few or none, and rounding must not divide them."""
+    differences = np.zeros(size)
+    differences[:lost] = -1.0
+    got = paired_bootstrap(np.ones(size), 1.0 + differences)
+    assert -0.2 < got.low <= got.value <= got.high <= 0.2

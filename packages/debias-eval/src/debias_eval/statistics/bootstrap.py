@@ -210,8 +210,9 @@ def _studentised_deviations(table: ClusterTable, plan: Bootstrap) -> Iterator[Fl
     residual = table.sums - sizes * table.means
     moments = np.hstack([sizes, sizes**2, residual, residual**2, residual * sizes])
     splits = np.cumsum([1, 1, num_columns, num_columns])
-    floor = (1e-9 * table.standard_errors() * table.counts.sum()) ** 2
     inflation = num_clusters / (num_clusters - 1)
+    # What cancellation leaves of a resample whose clusters are all alike; its spread is 0.
+    floor = 1e-12 * inflation * (residual**2).sum(axis=0)
     for counts in resampled_counts(num_clusters, plan):
         size, size2, total, total2, cross = np.split(counts @ moments, splits, axis=1)
         shift = total / size
