@@ -57,6 +57,19 @@ def test_a_killed_zygote_is_replaced() -> None:
     assert workers_module.service() is not running
 
 
+def test_a_zygote_whose_end_was_not_noticed_yet_is_replaced() -> None:
+    """The pipe is found closed before the reading thread has seen the end."""
+    assert grade_answer(*SYMBOLIC).correct
+    running = workers_module.service()
+    reading, writing = os.pipe()
+    os.close(reading)
+    kept, running._process.stdin = running._process.stdin, os.fdopen(writing, "wb", 0)
+    assert not running.broken
+    assert grade_answer(*SYMBOLIC).correct
+    assert workers_module.service() is not running
+    kept.close()
+
+
 @pytest.mark.parametrize(
     "ending",
     [pytest.param("pass", marks=pytest.mark.slow), "import os; os.kill(os.getpid(), 9)"],

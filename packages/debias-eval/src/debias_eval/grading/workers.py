@@ -49,26 +49,30 @@ class SymbolicService:
         self._waiting: dict[int, Future[Reply]] = {}
         self._next_id = 0
         self._ready = threading.Event()
+        self._started = False
         self.broken = False
         threading.Thread(target=self._read, name="grading-replies", daemon=True).start()
 
     def ask(self, texts: tuple[str, str, str], *, seconds: float) -> Future[Reply]:
-        """A future reply to (rule, gold, prediction); it arrives within `seconds`."""
+        """A future reply to (rule, gold, prediction); it arrives within `seconds`.
+
+        Where the zygote has ended, whether or not that was noticed before, the reply is ``broken``.
+        """
         rule, gold, pred = texts
         future: Future[Reply] = Future()
         with self._lock:
-            if self.broken:
-                raise WorkerStartError("the symbolic workers have ended")
             identity = self._next_id
             self._next_id += 1
-            self._waiting[identity] = future
-            request = Request(id=identity, rule=rule, gold=gold, pred=pred, seconds=seconds)
-            try:
-                self._write(json.dumps(request).encode() + b"\n")
-            except OSError:
-                self.broken = True
-                del self._waiting[identity]
-                raise WorkerStartError("the symbolic workers have ended") from None
+            if not self.broken:
+                self._waiting[identity] = future
+                request = Request(id=identity, rule=rule, gold=gold, pred=pred, seconds=seconds)
+                try:
+                    self._write(json.dumps(request).encode() + b"\n")
+                except OSError:
+                    self.broken = True
+                    del self._waiting[identity]
+            if self.broken:
+                future.set_result(Reply(id=identity, equal=None, failure="broken"))
         return future
 
     def wait_ready(self) -> None:
@@ -77,7 +81,7 @@ class SymbolicService:
         Raises:
             WorkerStartError: It did not come up within a minute.
         """
-        if not self._ready.wait(_START_SECONDS) or self.broken:
+        if not self._ready.wait(_START_SECONDS) or not self._started:
             message = (
                 "the symbolic workers did not start; is math-verify installed in this environment?"
             )
@@ -128,6 +132,7 @@ class SymbolicService:
 
     def _deliver(self, line: bytes) -> None:
         if line == b"ready":
+            self._started = True
             self._ready.set()
             return
         reply: Reply = json.loads(line)
