@@ -177,11 +177,13 @@ def test_memory_and_disk_are_bounded(executors, level):
         + "def f():\n    total = 0\n"
         + "    try:\n        for i in range(40):\n            with open(str(i), 'wb') as file:\n"
         + "                total += file.write(b'x' * (4 << 20))\n"
-        + "    except OSError: pass\n    return total\n"
+        + "    except OSError: pass\n    __import__('time').sleep(2)\n    return total\n"
     )
     program = Program("p", solution, "", "f", style="record", inputs=([],), limits=Limits(cpu=3))
     (outcome,) = executor.run([program])
-    if outcome.status is Status.PASSED:
+    # on disk (landlock) the folder is looked at five times a second, so a burst can pass unseen
+    # until the next look; the program waits for it
+    if level != "landlock" and outcome.status is Status.PASSED:
         assert outcome.outputs[0] <= 64 << 20
     else:
         assert outcome.status is Status.MEMORY
