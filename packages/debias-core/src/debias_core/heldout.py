@@ -58,9 +58,7 @@ class HeldOut:
 
     def __init__(self, pairs: Sequence[EncodedPair], config: TrainConfig) -> None:
         self._pairs = pairs
-        self._sampling = SamplingConfig(
-            config.max_new_tokens, config.temperature, config.entropy_temperature
-        )
+        self._sampling = SamplingConfig.of_training(config)
         self._samples, self._batch_size = config.dev_samples, config.generation_batch_size
         self._coupled = config.couple_samples
 

@@ -22,6 +22,8 @@ from debias_core.scoring import positions
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from debias_core.config import TrainConfig
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingConfig:
@@ -36,6 +38,11 @@ class SamplingConfig:
     max_new_tokens: int
     temperature: float = 1.0
     entropy_temperature: float = 1.0
+
+    @classmethod
+    def of_training(cls, config: TrainConfig) -> SamplingConfig:
+        """Returns how a training run draws answers, in its steps and in its looks alike."""
+        return cls(config.max_new_tokens, config.temperature, config.entropy_temperature)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,9 +93,7 @@ class DebiasTrainer:
         self.optimizer = torch.optim.AdamW(
             trainable, lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self._sampling = SamplingConfig(
-            config.max_new_tokens, config.temperature, config.entropy_temperature
-        )
+        self._sampling = SamplingConfig.of_training(config)
         self._began = 0.0
 
     def fit(
@@ -140,8 +138,6 @@ class DebiasTrainer:
             self._began -= run.history[-1].seconds
             logger.info("continuing after step %d from %s", start, checkpoints)
         for step, batch in enumerate(self._batches(train_pairs, start), start=start + 1):
-            if start >= self.config.max_steps or run.stop_reason is not None:
-                break
             run.add_step(self._step(batch, step))
             last = step == self.config.max_steps
             if last or step % self.config.eval_every == 0:
