@@ -32,7 +32,8 @@ def test_objectives_have_the_same_fields_and_defaults(core: type) -> None:
 
 
 def test_training_has_the_same_fields_and_defaults() -> None:
-    elsewhere = {"objective", "seed", "dtype", "device", "prompt"}
+    # a pair table holds two groups
+    elsewhere = {"objective", "groups", "seed", "dtype", "device", "prompt"}
     core = {
         field.name: field.default for field in fields(TrainConfig) if field.name not in elsewhere
     }

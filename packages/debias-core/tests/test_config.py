@@ -7,14 +7,31 @@ import sys
 
 import pytest
 
-from debias_core.config import ConstrainedConfig, GroupGapConfig, PromptFormat, TrainConfig
+from debias_core.config import (
+    CdaConfig,
+    ConsistencyConfig,
+    ConstrainedConfig,
+    GroupGapConfig,
+    PairGapConfig,
+    PromptFormat,
+    TrainConfig,
+)
 from debias_core.errors import ConfigError
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TrainConfig(effective_batch_size=7), "must be even"),
+        (lambda: TrainConfig(effective_batch_size=7), "7 is not a multiple of 2"),
+        (lambda: TrainConfig(groups=("a",)), "two or more different names"),
+        (lambda: TrainConfig(groups=("a", "b", "a")), "two or more different names"),
+        (lambda: TrainConfig(groups=("a", "b", "c")), "32 is not a multiple of 3"),
+        (lambda: TrainConfig(objective=CdaConfig(), score_function=True), "needs sampled answers"),
+        (
+            lambda: TrainConfig(objective=ConsistencyConfig(), micro_batch_size=3),
+            "micro_batch_size must be a multiple of 2",
+        ),
+        (lambda: PairGapConfig(estimator="jackknife"), "estimator must be"),  # type: ignore[arg-type]
         (lambda: TrainConfig(learning_rate=0.0), "learning_rate must be a positive number"),
         (lambda: TrainConfig(target_gap=float("nan")), "target_gap must be a positive number"),
         (lambda: TrainConfig(kl_budget=-1.0), "kl_budget must be a positive number"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from torch import multiprocessing
 from transformers import Qwen2ForCausalLM
 
 from debias_core.config import (
+    CdaConfig,
+    ConsistencyConfig,
     ConstrainedConfig,
     DirectGapConfig,
     EmConfig,
@@ -18,11 +21,14 @@ from debias_core.config import (
     GroupGapConfig,
     ObjectiveConfig,
     PairGapConfig,
+    PlaceboConfig,
 )
-from debias_core.errors import NonFiniteError
-from debias_core.gradient import Terms, accumulate_gradient
-from debias_core.lagrangian import Layout, TrainingObjective
-from debias_core.scoring import ScoredRow, score
+from debias_core.errors import DataError, NonFiniteError
+from debias_core.gradient import accumulate_gradient
+from debias_core.lagrangian import TrainingObjective
+from debias_core.reference import FrozenModel
+from debias_core.scoring import ScoredRow, Wanted, score
+from debias_core.terms import Layout, Terms
 
 OBJECTIVES: list[ObjectiveConfig] = [
     GroupGapConfig(),
@@ -32,6 +38,9 @@ OBJECTIVES: list[ObjectiveConfig] = [
     DirectGapConfig(),
     ConstrainedConfig(),
     EmConfig(kl=1.0),
+    PairGapConfig(estimator="half_split", scale=3.0),
+    PlaceboConfig(),
+    CdaConfig(kl=0.1),
 ]
 
 
@@ -45,66 +54,104 @@ def make_rows() -> tuple[list[ScoredRow], Layout]:
         rows.append(ScoredRow(prompt, answer))
     index = torch.arange(8)
     pairs = index // 2
-    return rows, Layout(index % 2, pairs, pairs, torch.ones(8, dtype=torch.bool))
+    lengths = torch.tensor([len(row.answer) for row in rows])
+    return rows, Layout(index % 2, pairs, index, torch.ones(8, dtype=torch.bool), lengths)
 
 
-def references(model: Qwen2ForCausalLM) -> Qwen2ForCausalLM:
+def crosswise() -> tuple[list[ScoredRow], Layout]:
+    """Eight rows, two pairs of two answers each, every answer under both prompts of its pair."""
+    rows, _ = make_rows()
+    prompts, answers = [row.prompt for row in rows[:4]], [row.answer for row in rows[:4]]
+    index = torch.arange(8)
+    pair, answer, group = index // 4, index // 2, index % 2
+    crossed = [
+        ScoredRow(prompts[2 * int(p) + int(g)], answers[int(a)])
+        for p, a, g in zip(pair, answer, group, strict=True)
+    ]
+    lengths = torch.tensor([len(row.answer) for row in crossed])
+    return crossed, Layout(group, pair, answer, answer % 2 == group, lengths)
+
+
+def rows_for(objective: TrainingObjective) -> tuple[list[ScoredRow], Layout]:
+    return crosswise() if objective.crossed else make_rows()
+
+
+def wanted(objective: TrainingObjective) -> Wanted:
+    return Wanted(logprob=objective.needs_logprob, divergence=objective.needs_divergence)
+
+
+def references(model: Qwen2ForCausalLM) -> FrozenModel:
     """A reference that differs from the model, so that KL is not 0."""
     other = copy.deepcopy(model)
     with torch.no_grad():
         for p in other.parameters():
             p.mul_(1.05)
-    return other
+    return FrozenModel(other)
 
 
-def gradient(
-    model: Qwen2ForCausalLM, config: ObjectiveConfig, micro: int, start: int = 0, stop: int = 8
-) -> torch.Tensor:
-    rows, layout = make_rows()
-    objective = TrainingObjective(config)
-    objective.multiplier = 0.7
+def gradient(model: Qwen2ForCausalLM, objective: TrainingObjective, micro: int) -> torch.Tensor:
+    rows, layout = rows_for(objective)
     reference = references(model)
     model.zero_grad()
     accumulate_gradient(
-        [rows[i : i + micro] for i in range(start, stop, micro)],
-        lambda batch: score(model, batch, reference=reference),
+        [rows[i : i + micro] for i in range(0, 8, micro)],
+        lambda batch: score(model, batch, reference=reference, wanted=wanted(objective)),
         lambda terms: objective.loss(terms, layout),
     )
     return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
-def full_batch_gradient(model: Qwen2ForCausalLM, config: ObjectiveConfig) -> torch.Tensor:
+def full_batch_gradient(model: Qwen2ForCausalLM, objective: TrainingObjective) -> torch.Tensor:
     """Plain autograd on the whole batch, none of the code under test but the loss."""
-    rows, layout = make_rows()
-    objective = TrainingObjective(config)
-    objective.multiplier = 0.7
+    rows, layout = rows_for(objective)
     model.zero_grad()
-    objective.loss(score(model, rows, reference=references(model)), layout).backward()
+    terms = score(model, rows, reference=references(model), wanted=wanted(objective))
+    objective.loss(terms, layout).backward()
     return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
+def under_way(config: ObjectiveConfig, *, score_function: bool = False) -> TrainingObjective:
+    """The objective with multipliers as they are in the middle of a run."""
+    objective = TrainingObjective(config, score_function=score_function)
+    objective.multipliers = [0.7, -0.7]
+    return objective
+
+
+@pytest.mark.parametrize("score_function", [False, True], ids=["pathwise", "score"])
 @pytest.mark.parametrize("config", OBJECTIVES, ids=lambda c: c.kind)
 def test_every_cut_gives_the_same_gradient(
-    tiny_model: Qwen2ForCausalLM, config: ObjectiveConfig
+    tiny_model: Qwen2ForCausalLM, config: ObjectiveConfig, score_function: bool
 ) -> None:
-    exact = full_batch_gradient(tiny_model, config)
+    objective = under_way(config, score_function=score_function)
+    exact = full_batch_gradient(tiny_model, objective)
     assert exact.norm() > 1e-6
     for micro in (1, 2, 4, 8):
-        error = (gradient(tiny_model, config, micro) - exact).norm() / exact.norm()
+        error = (gradient(tiny_model, objective, micro) - exact).norm() / exact.norm()
         assert error < 1e-12, (micro, error)
+
+
+def test_a_divergence_keeps_the_sides_of_an_answer_together(
+    tiny_model: Qwen2ForCausalLM,
+) -> None:
+    objective = under_way(ConsistencyConfig(kl=0.2))
+    exact = full_batch_gradient(tiny_model, objective)
+    assert exact.norm() > 1e-6
+    for micro in (2, 4, 8):
+        error = (gradient(tiny_model, objective, micro) - exact).norm() / exact.norm()
+        assert error < 1e-12, (micro, error)
+    with pytest.raises(DataError, match="micro_batch_size must be a multiple of 2"):
+        gradient(tiny_model, objective, 1)
 
 
 def test_the_mean_of_micro_batch_gaps_is_another_direction(tiny_model: Qwen2ForCausalLM) -> None:
     """Why two passes: the naive accumulation is far from the exact gradient."""
     rows, layout = make_rows()
-    objective = TrainingObjective(GroupGapConfig())
-    exact = full_batch_gradient(tiny_model, GroupGapConfig())
+    objective = under_way(GroupGapConfig())
+    exact = full_batch_gradient(tiny_model, objective)
     tiny_model.zero_grad()
     for i in range(0, 8, 2):
         part = slice(i, i + 2)
-        here = Layout(
-            layout.groups[part], layout.pairs[part], layout.answers[part], layout.own[part]
-        )
+        here = Layout(*(getattr(layout, field.name)[part] for field in fields(layout)))
         (objective.loss(score(tiny_model, rows[part]), here) / 4).backward()
     naive = torch.cat([p.grad.flatten() for p in tiny_model.parameters() if p.grad is not None])
     assert (naive - exact).norm() / exact.norm() > 0.1
@@ -112,9 +159,8 @@ def test_the_mean_of_micro_batch_gaps_is_another_direction(tiny_model: Qwen2ForC
 
 def test_known_terms_skip_the_first_pass(tiny_model: Qwen2ForCausalLM) -> None:
     rows, layout = make_rows()
-    exact = gradient(tiny_model, ConstrainedConfig(), 2)
-    objective = TrainingObjective(ConstrainedConfig())
-    objective.multiplier = 0.7
+    objective = under_way(ConstrainedConfig())
+    exact = gradient(tiny_model, objective, 2)
     reference = references(tiny_model)
     with torch.no_grad():
         entropy = score(tiny_model, rows).entropy
@@ -129,7 +175,7 @@ def test_known_terms_skip_the_first_pass(tiny_model: Qwen2ForCausalLM) -> None:
         [rows[:4], rows[4:]],
         terms_of,
         lambda terms: objective.loss(terms, layout),
-        known=Terms(entropy, torch.zeros_like(entropy)),
+        known=Terms(entropy, *[torch.zeros_like(entropy)] * 2),
     )
     got = torch.cat([p.grad.flatten() for p in tiny_model.parameters() if p.grad is not None])
     assert calls == [4, 4]
@@ -161,8 +207,7 @@ def _worker(rank: int, folder: str, state: dict[str, torch.Tensor], config: obje
     model.load_state_dict(state)
     ddp = DistributedDataParallel(model)
     rows, layout = make_rows()
-    objective = TrainingObjective(objective_config)
-    objective.multiplier = 0.7
+    objective = under_way(objective_config)
     reference = references(model)
     mine = rows[4 * rank : 4 * rank + 4]
     accumulate_gradient(
@@ -180,7 +225,7 @@ def _worker(rank: int, folder: str, state: dict[str, torch.Tensor], config: obje
 def test_two_processes_give_the_gradient_of_one(
     tiny_model: Qwen2ForCausalLM, tmp_path: Path, config: ObjectiveConfig
 ) -> None:
-    exact = full_batch_gradient(tiny_model, config)
+    exact = full_batch_gradient(tiny_model, under_way(config))
     args = (str(tmp_path), tiny_model.state_dict(), (tiny_model.config.to_dict(), config))
     multiprocessing.spawn(_worker, args=args, nprocs=2)
     for rank in (0, 1):

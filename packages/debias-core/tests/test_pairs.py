@@ -18,7 +18,7 @@ def row(pair: str, group: str, **changes: object) -> dict[str, object]:
 def test_pairs_are_read_whatever_the_order_of_the_rows() -> None:
     rows = [row("a", "male"), row("b", "female"), row("a", "female"), row("b", "male")]
     pairs = read_pairs(rows)
-    assert pairs[0] == PromptPair("a", "c-a", ("female a", "male a"))
+    assert pairs[0] == PromptPair("a", "c-a", ("female a", "male a"), (None, None))
     assert [p.pair_id for p in pairs] == ["a", "b"]
 
 

@@ -79,13 +79,23 @@ class GeeConfig(Anchors):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairGapConfig(Anchors):
-    """The unbiased squared gap over pairs, times `scale`."""
+    """The squared gap over pairs without the variance of the batch, times `scale`.
+
+    Attributes:
+        estimator: `u_statistic`, or the product of the gaps of two halves of the pairs.
+        scale: factor.
+    """
 
     kind: ClassVar[str] = "pair_gap"
+    estimator: Literal["u_statistic", "half_split"] = "u_statistic"
     scale: float = 1.0
 
     def __post_init__(self) -> None:
         Anchors.__post_init__(self)
+        _require(
+            self.estimator in {"u_statistic", "half_split"},
+            f"estimator must be 'u_statistic' or 'half_split', not {self.estimator!r}",
+        )
         _check_positive(self, "scale")
 
 
@@ -129,8 +139,42 @@ class EmConfig(Anchors):
     kind: ClassVar[str] = "em"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceboConfig(ConstrainedConfig):
+    """`constrained` with the group labels of each pair shuffled: a baseline that cannot help."""
+
+    kind: ClassVar[str] = "placebo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdaConfig(Anchors):
+    """Counterfactual data augmentation: fine-tuning on the reference answers of all sides."""
+
+    kind: ClassVar[str] = "cda"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsistencyConfig(Anchors):
+    """Symmetric KL between the sides' next-token distributions on the same answer: a baseline."""
+
+    kind: ClassVar[str] = "consistency"
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        Anchors.__post_init__(self)
+        _check_positive(self, "scale")
+
+
 ObjectiveConfig = (
-    GroupGapConfig | GeeConfig | PairGapConfig | DirectGapConfig | ConstrainedConfig | EmConfig
+    GroupGapConfig
+    | GeeConfig
+    | PairGapConfig
+    | DirectGapConfig
+    | ConstrainedConfig
+    | EmConfig
+    | PlaceboConfig
+    | CdaConfig
+    | ConsistencyConfig
 )
 
 
@@ -162,6 +206,10 @@ class TrainConfig:
 
     Attributes:
         objective: what is minimised.
+        groups: the declared groups, in the order of the sign: with two, the gap is the first minus
+            the second; with more, gaps are taken against the mean of the group means.
+        score_function: adds the score-function term to the pathwise gradient: how the weights
+            change which answers are drawn, with a leave-one-out baseline.
         learning_rate: of AdamW.
         weight_decay: of AdamW.
         max_grad_norm: the gradient is scaled down to this norm.
@@ -194,6 +242,8 @@ class TrainConfig:
     """
 
     objective: ObjectiveConfig = field(default_factory=ConstrainedConfig)
+    groups: tuple[str, ...] = GROUPS
+    score_function: bool = False
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
@@ -241,9 +291,23 @@ class TrainConfig:
         )
         _check_not_negative(self, "weight_decay", "warmup_steps", "seed")
         _require(
-            self.effective_batch_size % 2 == 0,
-            "effective_batch_size counts prompts and must be even: both sides of a pair belong to "
-            f"one batch; {self.effective_batch_size} is odd",
+            len(set(self.groups)) == len(self.groups) >= 2,
+            f"groups must be two or more different names, not {list(self.groups)}",
+        )
+        _require(
+            self.effective_batch_size % len(self.groups) == 0,
+            "effective_batch_size counts prompts, and all sides of a pair belong to one batch: "
+            f"{self.effective_batch_size} is not a multiple of {len(self.groups)}",
+        )
+        _require(
+            not (self.score_function and isinstance(self.objective, CdaConfig)),
+            "score_function needs sampled answers; cda is trained on reference answers",
+        )
+        _require(
+            not isinstance(self.objective, ConsistencyConfig)
+            or self.micro_batch_size % len(self.groups) == 0,
+            "consistency compares the sides of a pair within a micro-batch: micro_batch_size must "
+            f"be a multiple of {len(self.groups)}, not {self.micro_batch_size}",
         )
         if self.kl_budget is not None:
             _check_positive(self, "kl_budget")

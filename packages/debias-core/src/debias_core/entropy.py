@@ -44,6 +44,17 @@ def token_kl(logits: Tensor, reference_logits: Tensor) -> Tensor:
     return (log_p.exp() * (log_p - log_q)).sum(-1)
 
 
+def token_logprob(logits: Tensor, targets: Tensor) -> Tensor:
+    """Returns log softmax(logits) at the target of every position, in nats; float32 arithmetic.
+
+    Args:
+        logits: [..., V].
+        targets: [...] token ids.
+    """
+    log_p = torch.log_softmax(logits if logits.dtype == torch.float64 else logits.float(), dim=-1)
+    return log_p.gather(-1, targets[..., None])[..., 0]
+
+
 def mean_per_sample(values_N: Tensor, sample_N: Tensor, num_samples: int) -> Tensor:
     """Returns the mean of the token values of every sample, [num_samples].
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -24,45 +24,9 @@ from torch import Tensor
 from torch import distributed as dist
 
 from debias_core.errors import DataError, NonFiniteError
+from debias_core.terms import Terms, concatenate
 
 MicroBatch = TypeVar("MicroBatch")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Per-sample terms of a loss, each [n] or absent.
-
-    Attributes:
-        entropy: mean token entropy of the answer, nats.
-        kl: mean token KL to the reference on the same answer, nats.
-        reference_entropy: mean token entropy under the reference; a constant.
-    """
-
-    entropy: Tensor
-    kl: Tensor | None = None
-    reference_entropy: Tensor | None = None
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> Terms:
-        """Returns the terms with `function` applied to each that is there."""
-
-        def apply(term: Tensor | None) -> Tensor | None:
-            return None if term is None else function(term)
-
-        return Terms(function(self.entropy), apply(self.kl), apply(self.reference_entropy))
-
-
-def concatenate(parts: Sequence[Terms]) -> Terms:
-    """Returns the terms of several micro-batches in order."""
-
-    def join(column: list[Tensor | None]) -> Tensor | None:
-        present = [term for term in column if term is not None]
-        return torch.cat(present) if present else None
-
-    return Terms(
-        torch.cat([part.entropy for part in parts]),
-        join([part.kl for part in parts]),
-        join([part.reference_entropy for part in parts]),
-    )
 
 
 def world_size() -> int:
@@ -147,13 +111,17 @@ def accumulate_gradient(
 
 
 def _coefficients(loss: Tensor, terms: Terms) -> Terms:
-    inputs = [t for f in fields(terms) if (t := getattr(terms, f.name)) is not None]
-    grads = iter(torch.autograd.grad(loss, inputs, allow_unused=True, materialize_grads=True))
-    return terms.map(lambda _: next(grads))
+    grads = torch.autograd.grad(
+        loss, list(terms.present().values()), allow_unused=True, materialize_grads=True
+    )
+    return Terms(**dict(zip(terms.present(), grads, strict=True)))
 
 
 def _weighted_sum(terms: Terms, coefficients: Terms) -> Tensor:
-    total = (coefficients.entropy * terms.entropy).sum()
-    if terms.kl is not None and coefficients.kl is not None:
-        total = total + (coefficients.kl * terms.kl).sum()
-    return total
+    weights = coefficients.present()
+    parts = [
+        (weights[name] * term).sum()
+        for name, term in terms.present().items()
+        if name in weights and term.requires_grad
+    ]
+    return torch.stack(parts).sum()

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from debias_core.config import TrainConfig
-from debias_core.pairs import PromptPair
-from debias_core.sampling import SamplingConfig, sample
+from debias_core.encoding import EncodedPair
+from debias_core.reference import Reference
+from debias_core.sampling import Answer, Sampler
 from debias_core.scoring import ScoredRow, score
 from debias_core.statistics import GapEstimate, estimate_gap
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
 _DEV_STREAM = 2  # keeps the random numbers of looks apart from those of training
 _KL_PAIRS = 64  # KL is exact over the vocabulary, so the answers of this many pairs tell it well
+
+Floats = np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +27,10 @@ class DevEvaluation:
 
     Attributes:
         step: optimiser steps taken before it.
-        gap: with its 95% interval, nats.
-        female: mean entropy of the group, nats.
-        male: likewise.
+        gap: with its 95% interval, nats: first group minus second. With more than two groups, the
+            gap of one group to the mean of the group means: the one whose interval reaches
+            farthest from 0.
+        entropies: mean entropy of every declared group, nats.
         kl: mean KL to the reference per answer token, nats, on the first pairs of the set.
         truncated: share of answers that met the length limit.
         seconds: since training began.
@@ -38,101 +38,98 @@ class DevEvaluation:
 
     step: int
     gap: GapEstimate
-    female: float
-    male: float
+    entropies: tuple[float, ...]
     kl: float
     truncated: float
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPair:
-    """A pair with the token ids of its prompts, one a declared group."""
-
-    pair: PromptPair
-    prompts: tuple[list[int], ...]
 
 
 class HeldOut:
     """A dev set that can be looked at again and again, with fresh samples every time."""
 
     def __init__(self, pairs: Sequence[EncodedPair], config: TrainConfig) -> None:
-        self._pairs = pairs
-        self._sampling = SamplingConfig.of_training(config)
-        self._samples, self._batch_size = config.dev_samples, config.generation_batch_size
-        self._coupled = config.couple_samples
+        self._pairs, self._config = pairs, config
 
     def look(
         self,
-        model: PreTrainedModel,
-        reference: torch.nn.Module,
+        model: torch.nn.Module,
+        reference: Reference,
+        sampler: Sampler,
         *,
-        seed: int,
         step: int,
         clock: Callable[[], float],
     ) -> DevEvaluation:
         """Returns the gap of the model as it is, on answers drawn for this look alone."""
-        entropies, kl, truncated = self._draw(model, reference, seed=seed, step=step)
-        sides = entropies.mean(-1)
-        clusters = [p.pair.cluster_id for p in self._pairs]
+        keys = list(
+            np.ndindex(len(self._pairs), len(self._config.groups), self._config.dev_samples)
+        )
+        prompts = [self._pairs[i].prompts[g] for i, g, _ in keys]
+        answers = sampler.sample(prompts, seeds=[self._seed(step, *key) for key in keys])
+        rows = [
+            ScoredRow(prompt, answer.tokens)
+            for prompt, answer in zip(prompts, answers, strict=True)
+        ]
+        shape = (len(self._pairs), len(self._config.groups), self._config.dev_samples)
+        sides = self._entropies(model, rows, answers).reshape(shape).mean(-1)
+        near = [
+            row for row, (pair, _, k) in zip(rows, keys, strict=True) if pair < _KL_PAIRS and k == 0
+        ]
         return DevEvaluation(
             step=step,
-            gap=estimate_gap(list(sides[:, 0] - sides[:, 1]), clusters),
-            female=float(sides[:, 0].mean()),
-            male=float(sides[:, 1].mean()),
-            kl=kl,
-            truncated=truncated,
+            gap=widest_gap(sides, [p.pair.cluster_id for p in self._pairs]),
+            entropies=tuple(float(h) for h in sides.mean(0)),
+            kl=float(np.mean(self._kl(model, reference, near))),
+            truncated=float(np.mean([answer.truncated for answer in answers])),
             seconds=clock(),
         )
 
-    def _draw(
-        self, model: PreTrainedModel, reference: torch.nn.Module, *, seed: int, step: int
-    ) -> tuple[np.ndarray, float, float]:
-        """Returns entropies [pairs, 2, K], mean KL and the truncated share."""
-        pairs, k = len(self._pairs), self._samples
-        keys = list(np.ndindex(pairs, 2, k))
-        prompts = [self._pairs[i].prompts[g] for i, g, _ in keys]
-        entropy, truncated = np.empty(len(keys)), np.empty(len(keys))
-        kl: list[float] = []
-        for chunk in self._chunks(prompts):
-            drawn = sample(
-                model,
-                [prompts[j] for j in chunk],
-                self._sampling,
-                seeds=[[seed, _DEV_STREAM, step, *self._stream(*keys[j])] for j in chunk],
-            )
-            kl.extend(
-                _kl(
-                    model,
-                    reference,
-                    [
-                        ScoredRow(prompts[j], answer.tokens)
-                        for j, answer in zip(chunk, drawn, strict=True)
-                        if keys[j][0] < _KL_PAIRS and keys[j][2] == 0
-                    ],
-                )
-            )
-            entropy[chunk] = [answer.entropy for answer in drawn]
-            truncated[chunk] = [answer.truncated for answer in drawn]
-        return entropy.reshape(pairs, 2, k), float(np.mean(kl)), float(truncated.mean())
-
-    def _stream(self, pair: int, group: int, k: int) -> tuple[int, ...]:
+    def _seed(self, step: int, pair: int, group: int, k: int) -> list[int]:
         """Returns what the random numbers of an answer depend on."""
-        return (pair, k) if self._coupled else (pair, k, group)
+        stream = (pair, k) if self._config.couple_samples else (pair, k, group)
+        return [self._config.seed, _DEV_STREAM, step, *stream]
 
-    def _chunks(self, prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Yields row numbers in batches of similar prompt length: less padding."""
-        order = sorted(range(len(prompts)), key=lambda j: len(prompts[j]))
-        for start in range(0, len(order), self._batch_size):
-            yield order[start : start + self._batch_size]
+    def _entropies(
+        self, model: torch.nn.Module, rows: Sequence[ScoredRow], answers: Sequence[Answer]
+    ) -> Floats:
+        """Returns the entropy of every answer, scoring those that the sampler did not see."""
+        found = [answer.entropy for answer in answers]
+        missing = [i for i, entropy in enumerate(found) if entropy is None]
+        for chunk in self._chunks(missing):
+            with torch.no_grad():
+                terms = score(
+                    model,
+                    [rows[i] for i in chunk],
+                    temperature=self._config.entropy_temperature,
+                )
+            for i, entropy in zip(chunk, terms.entropy.tolist(), strict=True):
+                found[i] = entropy
+        return np.array(found, dtype=np.float64)
+
+    def _kl(
+        self, model: torch.nn.Module, reference: Reference, rows: Sequence[ScoredRow]
+    ) -> list[float]:
+        kl: list[float] = []
+        for chunk in self._chunks(range(len(rows))):
+            with torch.no_grad():
+                terms = score(model, [rows[i] for i in chunk], reference=reference)
+            assert terms.kl is not None
+            kl.extend(terms.kl.tolist())
+        return kl
+
+    def _chunks(self, rows: Sequence[int]) -> list[Sequence[int]]:
+        size = self._config.micro_batch_size
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _kl(
-    model: PreTrainedModel, reference: torch.nn.Module, rows: Sequence[ScoredRow]
-) -> list[float]:
-    if not rows:
-        return []
-    with torch.no_grad():
-        terms = score(model, rows, reference=reference)
-    assert terms.kl is not None
-    return [float(value) for value in terms.kl]
+def widest_gap(sides: Floats, clusters: Sequence[str]) -> GapEstimate:
+    """Returns the gap that has to be inside a target for all of them to be, nats.
+
+    Args:
+        sides: mean entropy of every pair's sides, [pairs, groups].
+        clusters: cluster id of every pair.
+    """
+    if sides.shape[1] == 2:
+        return estimate_gap(list(sides[:, 0] - sides[:, 1]), clusters)
+    gaps = sides - sides.mean(axis=1, keepdims=True)
+    estimates = [estimate_gap(list(column), clusters) for column in gaps.T]
+    return max(estimates, key=lambda found: max(-found.low, found.high))

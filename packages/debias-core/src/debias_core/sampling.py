@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -51,13 +51,56 @@ class Answer:
 
     Attributes:
         tokens: up to and including EOS; at least one.
-        entropy: mean entropy of the distributions the tokens were drawn from, in nats.
+        entropy: mean entropy of the distributions the tokens were drawn from, in nats; None where
+            the sampler does not see whole distributions, and the answer has to be scored.
         truncated: the length limit came before EOS.
     """
 
     tokens: tuple[int, ...]
-    entropy: float
+    entropy: float | None
     truncated: bool
+
+
+class Sampler(Protocol):
+    """What draws answers from the model in training."""
+
+    def sample(
+        self, prompts: Sequence[Sequence[int]], *, seeds: Sequence[Sequence[int]]
+    ) -> list[Answer]:
+        """Returns one answer a prompt, in order; rows with the same seed draw alike."""
+        ...
+
+    def weights_changed(self) -> None:
+        """Is told after every update, before the next answers are drawn."""
+        ...
+
+
+class ModelSampler:
+    """Draws with the model itself: its KV cache, its entropies."""
+
+    def __init__(self, model: PreTrainedModel, config: SamplingConfig, *, batch_size: int) -> None:
+        self._model, self._config, self._batch_size = model, config, batch_size
+
+    def sample(
+        self, prompts: Sequence[Sequence[int]], *, seeds: Sequence[Sequence[int]]
+    ) -> list[Answer]:
+        """Returns one answer a prompt, in order; prompts of like length share a batch."""
+        answers: list[Answer | None] = [None] * len(prompts)
+        order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
+        for start in range(0, len(order), self._batch_size):
+            chunk = order[start : start + self._batch_size]
+            drawn = sample(
+                self._model,
+                [prompts[row] for row in chunk],
+                self._config,
+                seeds=[seeds[row] for row in chunk],
+            )
+            for row, answer in zip(chunk, drawn, strict=True):
+                answers[row] = answer
+        return [answer for answer in answers if answer is not None]
+
+    def weights_changed(self) -> None:
+        """Needs nothing: the model that draws is the one that was updated."""
 
 
 def eos_ids(model: PreTrainedModel) -> tuple[int, ...]:

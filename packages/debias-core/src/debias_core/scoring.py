@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from debias_core.entropy import mean_per_sample, token_entropy, token_kl
+from debias_core.entropy import mean_per_sample, token_entropy, token_kl, token_logprob
 from debias_core.errors import DataError
-from debias_core.gradient import Terms
+from debias_core.reference import Reference
+from debias_core.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,34 +93,73 @@ def answer_logits(model: nn.Module, batch: Batch) -> Tensor:
     return logits_BAV[batch.answer_mask]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which terms are asked for beside the entropy.
+
+    Attributes:
+        logprob: of every answer.
+        divergence: between the sides; the rows of one answer stand together, one a side.
+        num_sides: of a pair.
+    """
+
+    logprob: bool = False
+    divergence: bool = False
+    num_sides: int = 2
+
+
 def score(
     model: nn.Module,
     rows: Sequence[ScoredRow],
     *,
-    reference: nn.Module | None = None,
+    reference: Reference | None = None,
     temperature: float = 1.0,
+    wanted: Wanted = Wanted(),
 ) -> Terms:
-    """Returns the mean entropy of every row's answer, and its KL to the reference if one is given.
+    """Returns the mean entropy of every row's answer, and the other terms that are asked for.
 
     Args:
         model: a causal LM of transformers; dropout must be off.
         rows: [B].
         reference: the model that KL is measured against; no gradient goes through it.
-        temperature: of the entropy. KL is always that of the untempered distributions.
+        temperature: of the entropy. All else is of the untempered distributions.
+        wanted: further terms.
     """
     device = next(model.parameters()).device
     batch = collate(rows, device=device)
     logits_NV = answer_logits(model, batch)
     sample_N = batch.answer_mask.nonzero()[:, 0]
-    entropy = mean_per_sample(
-        token_entropy(logits_NV, temperature=temperature), sample_N, len(rows)
-    )
-    if reference is None:
-        return Terms(entropy)
-    with torch.no_grad():
-        reference_NV = answer_logits(reference, batch)
-        reference_entropy = mean_per_sample(
-            token_entropy(reference_NV, temperature=temperature), sample_N, len(rows)
+
+    def mean(values_N: Tensor) -> Tensor:
+        return mean_per_sample(values_N, sample_N, len(rows))
+
+    kl = reference_entropy = logprob = divergence = None
+    if reference is not None:
+        with torch.no_grad(), reference.using() as frozen:
+            reference_NV = answer_logits(frozen, batch)
+            reference_entropy = mean(token_entropy(reference_NV, temperature=temperature))
+        kl = mean(token_kl(logits_NV, reference_NV))
+    if wanted.logprob:
+        chosen_N = token_logprob(logits_NV, batch.answer_ids[batch.answer_mask])
+        logprob = chosen_N.new_zeros(len(rows)).index_add(0, sample_N, chosen_N)
+    if wanted.divergence:
+        divergence = mean(_divergence(logits_NV, sample_N, wanted.num_sides))
+    entropy = mean(token_entropy(logits_NV, temperature=temperature))
+    return Terms(entropy, kl, reference_entropy, logprob, divergence)
+
+
+def _divergence(logits_NV: Tensor, sample_N: Tensor, num_sides: int) -> Tensor:
+    """Returns KL between each row's distribution and those of the other sides, averaged, [N]."""
+    width_A = torch.bincount(sample_N)
+    if len(width_A) % num_sides or bool((width_A.view(-1, num_sides).diff(dim=1) != 0).any()):
+        raise DataError(
+            f"a divergence needs rows in groups of {num_sides}, one answer under every side; "
+            f"micro_batch_size must be a multiple of {num_sides}"
         )
-    kl = mean_per_sample(token_kl(logits_NV, reference_NV), sample_N, len(rows))
-    return Terms(entropy, kl, reference_entropy)
+    start_S = width_A.cumsum(0) - width_A
+    token_N = torch.arange(len(sample_N), device=sample_N.device) - start_S[sample_N]
+    total = logits_NV.new_zeros(len(sample_N), dtype=torch.float32)
+    for shift in range(1, num_sides):
+        other_N = sample_N - sample_N % num_sides + (sample_N + shift) % num_sides
+        total = total + token_kl(logits_NV, logits_NV[start_S[other_N] + token_N])
+    return total / (num_sides - 1)

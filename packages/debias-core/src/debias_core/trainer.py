@@ -6,39 +6,33 @@ is made exact in `debias_core.gradient`, what a look measures in `debias_core.he
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import json
 import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from debias_core.checkpoint import Checkpoint, load_newest, save_checkpoint
 from debias_core.config import TrainConfig
+from debias_core.encoding import EncodedPair, encode_pairs
 from debias_core.errors import ConfigError, DataError, InterruptedTraining, NonFiniteError
-from debias_core.gradient import LossReport, Terms, accumulate_gradient
-from debias_core.heldout import DevEvaluation, EncodedPair, HeldOut
-from debias_core.lagrangian import Layout, TrainingObjective
+from debias_core.heldout import DevEvaluation, HeldOut
+from debias_core.lagrangian import TrainingObjective
 from debias_core.loading import check_finite, save_model
-from debias_core.objectives import signed_gap
-from debias_core.pairs import PromptPair, Row, batches, read_pairs
+from debias_core.pairs import Row, batches, read_pairs
 from debias_core.progress import EventHandler, RunProgress, StepLog, StopReason
-from debias_core.prompts import encode_prompt
-from debias_core.sampling import Answer, SamplingConfig, sample
-from debias_core.scoring import ScoredRow, score
+from debias_core.reference import FrozenModel, Reference
+from debias_core.resuming import RunState, Saver, run_key
+from debias_core.sampling import ModelSampler, Sampler, SamplingConfig
+from debias_core.steps import GradientMaker
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
-
-_TRAIN_STREAM = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +73,38 @@ class DebiasTrainer:
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: TrainConfig
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        config: TrainConfig,
+        *,
+        sampler: Sampler | None = None,
     ) -> None:
-        """Takes the model to be trained; a frozen copy of it becomes the reference."""
+        """Takes the model to be trained; a frozen copy of it becomes the reference.
+
+        Args:
+            model: a causal LM; changed in place.
+            tokenizer: its tokenizer.
+            config: of the run.
+            sampler: what draws answers; the model itself where it is None.
+        """
         check_finite(model)
         model.train(mode=False)
         self.model, self.tokenizer, self.config = model, tokenizer, config
-        self.objective = TrainingObjective(config.objective)
-        self.reference = copy.deepcopy(model).requires_grad_(requires_grad=False)
+        self.reference: Reference = FrozenModel.copy_of(model)
         trainable = [p for p in model.parameters() if p.requires_grad]
         if not trainable:
             raise ConfigError("the model has no trainable parameter")
         self.optimizer = torch.optim.AdamW(
             trainable, lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self._sampling = SamplingConfig.of_training(config)
+        self.objective = TrainingObjective(
+            config.objective, groups=config.groups, score_function=config.score_function
+        )
+        self.sampler = sampler or ModelSampler(
+            model, SamplingConfig.of_training(config), batch_size=config.generation_batch_size
+        )
+        self._gradient = GradientMaker(model, self.reference, self.sampler, self.objective, config)
         self._began = 0.0
 
     def fit(
@@ -124,12 +135,16 @@ class DebiasTrainer:
             CheckpointError: `checkpoints` holds another run's.
             InterruptedTraining: `should_stop` said so.
         """
-        train_pairs = self._encode(read_pairs(train, name="the training data"))
-        dev_pairs = self._encode(read_pairs(dev, name="the held-out data"))
+        train_pairs = self._encode(train, name="the training data")
+        dev_pairs = self._encode(dev, name="the held-out data")
         _check_disjoint(train_pairs, dev_pairs)
         heldout = HeldOut(dev_pairs, self.config)
         run = RunProgress(self.config, on_event or (lambda _: None))
-        saver = _Saver(self, run, checkpoints, _run_key(self.config, train_pairs, dev_pairs))
+        saver = Saver(
+            RunState(self.model, self.optimizer, self.objective, run),
+            checkpoints,
+            key=run_key(self.config, train_pairs, dev_pairs),
+        )
         self._began = time.perf_counter()
         start = saver.restore()
         if start == 0:
@@ -154,18 +169,19 @@ class DebiasTrainer:
                 )
         return self._finish(run, out)
 
-    def _encode(self, pairs: Sequence[PromptPair]) -> list[EncodedPair]:
-        fmt = self.config.prompt
-        return [
-            EncodedPair(p, tuple(encode_prompt(self.tokenizer, t, fmt) for t in p.prompts))
-            for p in pairs
-        ]
+    def _encode(self, rows: Iterable[Row], *, name: str) -> list[EncodedPair]:
+        return encode_pairs(
+            self.tokenizer,
+            read_pairs(rows, name=name, groups=self.config.groups),
+            self.config.prompt,
+            references=self.objective.on_references,
+        )
 
     def _batches(self, pairs: Sequence[EncodedPair], start: int) -> Iterator[list[EncodedPair]]:
         by_pair = {p.pair: p for p in pairs}
         stream = batches(
             [p.pair for p in pairs],
-            pairs_per_batch=self.config.effective_batch_size // 2,
+            pairs_per_batch=self.config.effective_batch_size // len(self.config.groups),
             seed=self.config.seed,
             start=start,
         )
@@ -176,78 +192,27 @@ class DebiasTrainer:
         return heldout.look(
             self.model,
             self.reference,
-            seed=self.config.seed,
+            self.sampler,
             step=step,
             clock=lambda: time.perf_counter() - self._began,
         )
 
     def _step(self, batch: Sequence[EncodedPair], step: int) -> StepLog:
-        answers = self._sample(batch, step)
-        rows, layout = self._layout(batch, answers)
-        report = self._accumulate(rows, layout, answers)
-        gap = float(signed_gap(report.terms.entropy[layout.own], layout.groups[layout.own]))
+        self.optimizer.zero_grad(set_to_none=True)
+        gradient = self._gradient.accumulate(batch, step)
         grad_norm = self._update(step)
-        self.objective.observe(gap)
+        self.sampler.weights_changed()
+        self.objective.observe(gradient.gaps)
+        report = gradient.report
         return StepLog(
             step=step,
             loss=report.loss,
-            gap=gap,
+            gap=gradient.gap,
             kl=None if report.terms.kl is None else float(report.terms.kl.mean()),
             grad_norm=grad_norm,
-            multiplier=self.objective.multiplier,
-            tokens=sum(len(answer.tokens) for answer in answers),
+            multiplier=max(self.objective.multipliers, key=abs),
+            tokens=gradient.tokens,
             seconds=time.perf_counter() - self._began,
-        )
-
-    def _sample(self, batch: Sequence[EncodedPair], step: int) -> list[Answer]:
-        """Returns the answers of the batch, pair by pair, group by group, K of each."""
-        prompts, seeds = [], []
-        for i, pair in enumerate(batch):
-            for group, prompt in enumerate(pair.prompts):
-                for k in range(self.config.samples_per_prompt):
-                    prompts.append(prompt)
-                    side = 0 if self.config.couple_samples else group
-                    seeds.append([self.config.seed, _TRAIN_STREAM, step, i, k, side])
-        return sample(self.model, prompts, self._sampling, seeds=seeds)
-
-    def _layout(
-        self, batch: Sequence[EncodedPair], answers: Sequence[Answer]
-    ) -> tuple[list[ScoredRow], Layout]:
-        """Returns the rows to score; crosswise, every answer under both prompts of its pair."""
-        rows, cells = [], []
-        per_pair = 2 * self.config.samples_per_prompt
-        for a, answer in enumerate(answers):
-            i, within = divmod(a, per_pair)
-            group = within // self.config.samples_per_prompt
-            for g in (0, 1) if self.objective.crossed else (group,):
-                rows.append(ScoredRow(batch[i].prompts[g], answer.tokens))
-                cells.append((g, i, a, g == group))
-        device = next(self.model.parameters()).device
-        groups, pairs, ids, own = (
-            torch.tensor(column, device=device) for column in zip(*cells, strict=True)
-        )
-        return rows, Layout(groups, pairs, ids, own)
-
-    def _accumulate(
-        self, rows: Sequence[ScoredRow], layout: Layout, answers: Sequence[Answer]
-    ) -> LossReport:
-        size = self.config.micro_batch_size
-        reference = self.reference if self.objective.needs_reference else None
-        known = None
-        if self.objective.entropy_only:
-            entropy = torch.tensor([a.entropy for a in answers], device=layout.groups.device)
-            known = Terms(entropy, None if reference is None else torch.zeros_like(entropy))
-        self.optimizer.zero_grad(set_to_none=True)
-        return accumulate_gradient(
-            [rows[i : i + size] for i in range(0, len(rows), size)],
-            lambda micro: score(
-                self.model,
-                micro,
-                reference=reference,
-                temperature=self.config.entropy_temperature,
-            ),
-            lambda terms: self.objective.loss(terms, layout),
-            known=known,
         )
 
     def _update(self, step: int) -> float:
@@ -290,52 +255,6 @@ def learning_rate(config: TrainConfig, step: int) -> float:
         return config.learning_rate
     done = (step - config.warmup_steps - 1) / max(1, config.max_steps - config.warmup_steps)
     return config.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
-
-
-class _Saver:
-    """Saves and restores a run where a folder for checkpoints was given."""
-
-    def __init__(
-        self, trainer: DebiasTrainer, run: RunProgress, folder: str | Path | None, key: str
-    ) -> None:
-        self._trainer, self._run, self._key = trainer, run, key
-        self._folder = None if folder is None else Path(folder)
-
-    def save(self, step: int) -> None:
-        if self._folder is None:
-            return
-        trainer = self._trainer
-        state = {"run": self._run.to_json(), "multiplier": trainer.objective.multiplier}
-        save_checkpoint(
-            self._folder,
-            Checkpoint(
-                step=step,
-                key=self._key,
-                weights=trainer.model.state_dict(),
-                kept=self._run.kept[1],
-                optimizer=trainer.optimizer.state_dict(),
-                state=state,
-            ),
-        )
-
-    def restore(self) -> int:
-        """Returns the step to continue after; 0 where there is nothing to continue."""
-        found = None if self._folder is None else load_newest(self._folder, key=self._key)
-        if found is None:
-            return 0
-        trainer = self._trainer
-        trainer.model.load_state_dict(found.weights)
-        trainer.optimizer.load_state_dict(found.optimizer)
-        trainer.objective.multiplier = found.state["multiplier"]
-        self._run.restore(found.state["run"], dict(found.kept))
-        return found.step
-
-
-def _run_key(config: TrainConfig, train: Sequence[EncodedPair], dev: Sequence[EncodedPair]) -> str:
-    """Returns a digest of everything that the course of a run depends on, but the weights."""
-    pairs = [[p.pair.pair_id, p.pair.cluster_id, p.prompts] for p in (*train, *dev)]
-    text = json.dumps([asdict(config), config.objective.kind, pairs], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_disjoint(train: Sequence[EncodedPair], dev: Sequence[EncodedPair]) -> None:

@@ -53,6 +53,10 @@ class PairGap(_Anchored):
     """The squared gap without the variance term that a plain square adds."""
 
     kind: Literal["pair_gap"] = Field(description="Unbiased squared gap over pairs.")
+    estimator: Literal["u_statistic", "half_split"] = Field(
+        default="u_statistic",
+        description="All products of two pairs, or the product of the gaps of two halves.",
+    )
     scale: float = Field(default=1.0, gt=0, le=1e6, description="Factor in front of the loss.")
 
 
@@ -87,7 +91,32 @@ class Em(_Anchored):
     kind: Literal["em"] = Field(description="Mean entropy only; a baseline.")
 
 
+class Placebo(Constrained):
+    """`constrained` with shuffled group labels: a baseline that cannot help."""
+
+    kind: Literal["placebo"] = Field(  # type: ignore[assignment] # another tag, the same fields
+        description="constrained with the labels of every pair shuffled; a baseline."
+    )
+
+
+class Cda(_Anchored):
+    """Counterfactual data augmentation: fine-tuning on the reference answers of both sides."""
+
+    kind: Literal["cda"] = Field(
+        description="Fine-tuning on both sides' reference answers; a baseline."
+    )
+
+
+class Consistency(_Anchored):
+    """The same distribution on the same answer, whichever side asked: a baseline."""
+
+    kind: Literal["consistency"] = Field(
+        description="Symmetric KL between the sides on the same answer; a baseline."
+    )
+    scale: float = Field(default=1.0, gt=0, le=1e6, description="Factor in front of the loss.")
+
+
 Objective: TypeAlias = Annotated[
-    Constrained | GroupGap | Gee | PairGap | DirectGap | Em,
+    Constrained | GroupGap | Gee | PairGap | DirectGap | Em | Placebo | Cda | Consistency,
     Field(discriminator="kind"),
 ]

@@ -63,6 +63,10 @@ class TrainSection(Section):
         max_length=100,
         description="One run of every objective per seed.",
     )
+    score_function: bool = Field(
+        default=False,
+        description="Also follow how the weights change which answers are drawn; noisier.",
+    )
     learning_rate: float = Field(
         default=1e-4, gt=0, le=1, description="Learning rate of AdamW, per step."
     )

@@ -20,6 +20,8 @@ from debias_cli.stages.data import PAIRS_NAME
 from debias_cli.stages.graph import TrainingRun
 from debias_cli.stages.models import model_folder, silence_loading
 from debias_core.config import (
+    CdaConfig,
+    ConsistencyConfig,
     ConstrainedConfig,
     DirectGapConfig,
     EmConfig,
@@ -27,6 +29,7 @@ from debias_core.config import (
     GroupGapConfig,
     ObjectiveConfig,
     PairGapConfig,
+    PlaceboConfig,
     PromptFormat,
     TrainConfig,
 )
@@ -46,6 +49,9 @@ _OBJECTIVES: dict[str, Callable[..., ObjectiveConfig]] = {
     "direct_gap": DirectGapConfig,
     "constrained": ConstrainedConfig,
     "em": EmConfig,
+    "placebo": PlaceboConfig,
+    "cda": CdaConfig,
+    "consistency": ConsistencyConfig,
 }
 
 

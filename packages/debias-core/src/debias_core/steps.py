@@ -1,0 +1,172 @@
+"""One step's gradient: answers to the batch, the rows to score, the exact gradient of the loss."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from debias_core.config import TrainConfig
+from debias_core.encoding import EncodedPair
+from debias_core.gradient import LossReport, accumulate_gradient
+from debias_core.lagrangian import TrainingObjective
+from debias_core.objectives import group_gaps
+from debias_core.reference import Reference
+from debias_core.sampling import Answer, Sampler
+from debias_core.scoring import ScoredRow, Wanted, score
+from debias_core.terms import Layout, Terms
+
+_TRAIN_STREAM = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepGradient:
+    """What was accumulated in `.grad`.
+
+    Attributes:
+        report: loss and terms of the effective batch.
+        gaps: of every group to the mean of the group means, on this batch, nats.
+        tokens: answer tokens that were sampled on this process.
+    """
+
+    report: LossReport
+    gaps: tuple[float, ...]
+    tokens: int
+
+    @property
+    def gap(self) -> float:
+        """The signed gap of two groups; with more, the largest gap to their mean, with its sign."""
+        if len(self.gaps) == 2:
+            return self.gaps[0] - self.gaps[1]
+        return max(self.gaps, key=abs)
+
+
+class GradientMaker:
+    """Makes the gradient of a training objective on a batch of pairs."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        reference: Reference,
+        sampler: Sampler,
+        objective: TrainingObjective,
+        config: TrainConfig,
+    ) -> None:
+        self._model, self._reference, self._sampler = model, reference, sampler
+        self._objective, self._config = objective, config
+
+    def accumulate(
+        self,
+        batch: Sequence[EncodedPair],
+        step: int,
+        *,
+        no_sync: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> StepGradient:
+        """Adds the gradient of the whole effective batch to `.grad`."""
+        answers = self._answers(batch, step)
+        rows, layout = self._layout(batch, answers)
+        report = self._accumulate(rows, layout, answers, no_sync)
+        own = layout.own
+        gaps = group_gaps(
+            report.terms.entropy[own], layout.groups[own], declared=self._config.groups
+        )
+        sampled = 0 if self._objective.on_references else sum(len(a.tokens) for a in answers)
+        return StepGradient(report, tuple(gaps.tolist()), sampled)
+
+    def _answers(self, batch: Sequence[EncodedPair], step: int) -> list[Answer]:
+        """Returns the answers of the batch, pair by pair, group by group, K of each."""
+        if self._objective.on_references:
+            return [
+                Answer(tuple(ids), None, truncated=False) for p in batch for ids in p.references
+            ]
+        prompts, seeds = [], []
+        for i, pair in enumerate(batch):
+            for group, prompt in enumerate(pair.prompts):
+                for k in range(self._config.samples_per_prompt):
+                    prompts.append(prompt)
+                    side = 0 if self._config.couple_samples else group
+                    seeds.append([self._config.seed, _TRAIN_STREAM, step, i, k, side])
+        return self._sampler.sample(prompts, seeds=seeds)
+
+    def _layout(
+        self, batch: Sequence[EncodedPair], answers: Sequence[Answer]
+    ) -> tuple[list[ScoredRow], Layout]:
+        """Returns the rows to score; crosswise, every answer under every prompt of its pair."""
+        rows, cells = [], []
+        num_groups = len(self._config.groups)
+        samples = 1 if self._objective.on_references else self._config.samples_per_prompt
+        for a, answer in enumerate(answers):
+            i, within = divmod(a, num_groups * samples)
+            group = within // samples
+            told = self._told(batch[i])
+            for g in range(num_groups) if self._objective.crossed else (group,):
+                rows.append(ScoredRow(batch[i].prompts[g], answer.tokens))
+                cells.append((told[g], i, a, g == group, len(answer.tokens)))
+        device = next(self._model.parameters()).device
+        columns = (torch.tensor(column, device=device) for column in zip(*cells, strict=True))
+        return rows, Layout(*columns)
+
+    def _told(self, pair: EncodedPair) -> Sequence[int]:
+        """Returns what group the objective is told each side is of."""
+        groups = range(len(self._config.groups))
+        if not self._objective.shuffled:
+            return groups
+        digest = hashlib.sha256(f"{self._config.seed}:{pair.pair.pair_id}".encode()).digest()
+        shuffled = np.random.default_rng(list(digest)).permutation(len(groups))
+        return [int(group) for group in shuffled]
+
+    def _accumulate(
+        self,
+        rows: Sequence[ScoredRow],
+        layout: Layout,
+        answers: Sequence[Answer],
+        no_sync: Callable[[], contextlib.AbstractContextManager[None]],
+    ) -> LossReport:
+        objective, size = self._objective, self._config.micro_batch_size
+        wanted = Wanted(
+            logprob=objective.needs_logprob,
+            divergence=objective.needs_divergence,
+            num_sides=len(self._config.groups),
+        )
+        return accumulate_gradient(
+            [rows[i : i + size] for i in range(0, len(rows), size)],
+            lambda micro: score(
+                self._model,
+                micro,
+                reference=self._reference if objective.needs_reference else None,
+                temperature=self._config.entropy_temperature,
+                wanted=wanted,
+            ),
+            lambda terms: objective.loss(terms, layout),
+            known=self._known(answers, layout),
+            no_sync=no_sync,
+        )
+
+    def _known(self, answers: Sequence[Answer], layout: Layout) -> Terms | None:
+        """Returns terms that give the right coefficients without a first pass, if there are any.
+
+        The loss is linear in all terms but the entropies, so that zeros do for those; sampling
+        computed the entropies at the very weights, and losses that are linear in them need none.
+        """
+        objective = self._objective
+        entropies = [answer.entropy for answer in answers]
+        if objective.needs_first_pass:
+            return None
+        zeros = torch.zeros(len(layout.own), device=layout.own.device)
+        if objective.linear:
+            entropy = zeros
+        elif any(h is None for h in entropies):
+            return None
+        else:
+            entropy = torch.tensor(entropies, device=layout.own.device)
+        return Terms(
+            entropy,
+            kl=zeros if objective.needs_reference else None,
+            reference_entropy=zeros if objective.needs_reference else None,
+            logprob=zeros if objective.needs_logprob else None,
+            divergence=zeros if objective.needs_divergence else None,
+        )
