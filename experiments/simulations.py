@@ -1,0 +1,156 @@
+"""Do the intervals cover, does training stop for nothing, is the permutation p uniform? A table.
+
+    python experiments/simulations.py --runs 1000 --out experiments/results
+
+Entropies are simulated as they come: answers of a prompt scatter (skewed, never negative), pairs of
+one cluster share a deviation, the gap is known. The code that judges is the one that ships: the
+interval that training stops on, the stopping rule itself, the interval and the sign-flip p of the
+report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import stats
+
+from debias_core.config import TrainConfig
+from debias_core.heldout import DevEvaluation
+from debias_core.progress import RunProgress
+from debias_core.statistics import GapEstimate, estimate_gap
+from debias_eval.statistics import PairEntropies, gap_statistics
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where entropies come from.
+
+    Attributes:
+        gap: the true gap, nats.
+        clusters: independent ones.
+        per_cluster: pairs of each.
+        samples: answers a side.
+        between: standard deviation of a cluster's own gap, nats.
+        noise: of an answer's entropy, as a share of its mean.
+    """
+
+    gap: float
+    clusters: int = 64
+    per_cluster: int = 2
+    samples: int = 1
+    between: float = 0.05
+    noise: float = 0.5
+
+    def own_gaps(self, rng: np.random.Generator) -> np.ndarray:
+        """Draws what every cluster's gap is; it stays the same from look to look."""
+        return np.asarray(self.gap + rng.normal(0, self.between, self.clusters))
+
+    def draw(self, rng: np.random.Generator, own: np.ndarray) -> np.ndarray:
+        """Draws the entropies of answers, [pairs, 2, samples]."""
+        shift = own.repeat(self.per_cluster)[:, None, None] * np.array([0.5, -0.5])[:, None]
+        shape = 1 / self.noise**2
+        size = (self.clusters * self.per_cluster, 2, self.samples)
+        return np.asarray((0.25 + shift) * rng.gamma(shape, 1 / shape, size))
+
+    def names(self) -> list[str]:
+        return [str(i // self.per_cluster) for i in range(self.clusters * self.per_cluster)]
+
+
+def training_interval(world: World, rng: np.random.Generator) -> GapEstimate:
+    h = world.draw(rng, world.own_gaps(rng)).mean(-1)
+    return estimate_gap(list(h[:, 0] - h[:, 1]), world.names())
+
+
+def report(world: World, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Returns both ends of the report's interval and the permutation p."""
+    h = world.draw(rng, world.own_gaps(rng))
+    pairs = [
+        PairEntropies(str(i), name, tuple(female), tuple(male), None)
+        for i, (name, (female, male)) in enumerate(zip(world.names(), h.tolist(), strict=True))
+    ]
+    found = gap_statistics(pairs, resamples=2000, seed=int(rng.integers(2**31)))
+    assert found.gap.low is not None
+    assert found.gap.high is not None
+    return found.gap.low, found.gap.high, found.p_sign_flip
+
+
+def stops(world: World, rng: np.random.Generator, *, looks: int = 12) -> bool:
+    """Whether the trainer's own rule ends a training that changes nothing."""
+    progress = RunProgress(TrainConfig(), lambda _: None)
+    own, model = world.own_gaps(rng), torch.nn.Linear(1, 1)
+    for step in range(looks):
+        h = world.draw(rng, own).mean(-1)
+        gap = estimate_gap(list(h[:, 0] - h[:, 1]), world.names())
+        progress.add_look(DevEvaluation(step, gap, (0.0, 0.0), 0.0, 0.0, 0.0), model)
+    return progress.stop_reason == "target"
+
+
+def share(hits: int, runs: int) -> str:
+    interval = stats.binomtest(hits, runs).proportion_ci(method="wilson")
+    return f"{hits / runs:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+
+
+WORLDS = {
+    "128 pairs in 64 clusters, K=1": World(0.05),
+    "128 pairs, each its own cluster, K=1": World(0.05, clusters=128, per_cluster=1),
+    "32 pairs in 16 clusters, K=4": World(0.05, clusters=16, samples=4),
+    "256 pairs in 64 clusters, K=1, strong clusters": World(0.05, per_cluster=4, between=0.1),
+}
+NULLS = {
+    "gap at the margin (0.02)": World(0.02, between=0.02, noise=0.1),
+    "gap at the margin, few clusters": World(0.02, clusters=16, between=0.01, noise=0.1),
+    "gap at the margin, noisy": World(0.02),
+    "gap of the test bed (0.18)": World(0.18),
+}
+
+
+def simulate(runs: int, say: Callable[[str], None]) -> list[str]:
+    lines = ["| what | simulated | found | should be |", "|---|---|---|---|"]
+
+    def add(*cells: str) -> None:
+        lines.append("| " + " | ".join(cells) + " |")
+        say(lines[-1])
+
+    for name, world in WORLDS.items():
+        rng = np.random.default_rng(1)
+        hits = [training_interval(world, rng) for _ in range(runs)]
+        covered = sum(found.low <= world.gap <= found.high for found in hits)
+        add("coverage, training interval", name, share(covered, runs), "93–97%")
+    for name, world in WORLDS.items():
+        rng = np.random.default_rng(2)
+        ends = [report(world, rng) for _ in range(runs)]
+        covered = sum(low <= world.gap <= high for low, high, _ in ends)
+        add("coverage, interval of the report", name, share(covered, runs), "93–97%")
+    for name, world in NULLS.items():
+        rng = np.random.default_rng(3)
+        stopped = sum(stops(world, rng) for _ in range(runs))
+        add("false stops in 12 looks", name, share(stopped, runs), "< 5%")
+    for name in ("128 pairs in 64 clusters, K=1", "32 pairs in 16 clusters, K=4"):
+        world = World(0.0, WORLDS[name].clusters, WORLDS[name].per_cluster, WORLDS[name].samples)
+        rng = np.random.default_rng(4)
+        ps = [report(world, rng)[2] for _ in range(runs)]
+        below = share(sum(p < 0.05 for p in ps), runs)
+        uniform = stats.kstest(ps, "uniform").pvalue
+        add("sign-flip p under no gap", name, f"p < .05 in {below}; KS p {uniform:.2f}", "5%")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--out", type=Path, default=Path("experiments/results"))
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    lines = simulate(arguments.runs, lambda line: print(line, flush=True))
+    (arguments.out / "simulations.md").write_text("\n".join(lines) + "\n")
+    (arguments.out / "simulations.json").write_text(json.dumps({"runs": arguments.runs}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
