@@ -290,6 +290,31 @@ def test_balance_is_corrected(tmp_path, method, pairs):
     assert table.num_pairs == pairs
 
 
+def test_balance_by_completion(tmp_path):
+    paths = []
+    for name, gendered in (("many", 9), ("few", 3)):
+        path = tmp_path / f"{name}.jsonl"
+        texts = [f"He ran {n} km with {'x' * n}." for n in range(1, gendered + 1)]
+        texts += [f"It rained {n} mm on the {'y' * n}." for n in range(1, 6)]
+        path.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
+        paths.append({"kind": "jsonl", "path": str(path), "name": name, "domain": name})
+    balance = {"by": ["domain"], "method": "complete"}
+    table = build(_config(*paths, balance=balance))
+    assert table.card["balance"]["domain"] == {"few": 8, "many": 9}
+    assert table.card["balance"]["source"] == {"few": 3, "few+mark": 5, "many": 9}
+    assert table.card["sources"]["few"]["left_out"]["neutral"]["count"] == 0
+    assert table.card["sources"]["many"]["left_out"]["neutral"]["count"] == 5
+    assert table.card["problems_seen"] == 22
+    rows = list(build(_config(*paths, balance=balance, workers=2)).rows())
+    assert rows == list(table.rows())
+    by_source = _config(*paths, balance={**balance, "by": ["source"], "tolerance": 0.2})
+    assert build(by_source).num_pairs == 17
+    with pytest.raises(OutOfBalanceError, match="'few': 8, 'many': 9"):
+        build(_config(*paths, balance={**balance, "by": ["source"], "tolerance": 0.05}))
+    with pytest.raises(ValueError, match="origin cannot be completed"):
+        _config(*paths, balance={**balance, "by": ["origin"]})
+
+
 def test_unknown_source_gets_a_suggestion():
     with pytest.raises(DebiasDataError, match="did you mean 'numina'"):
         get_reader("numena")

@@ -120,3 +120,41 @@ def test_his_and_him_come_back_from_gsm8k(shared):
         wrong += sum(before != after for before, after in pairs)
     assert total > 400
     assert wrong / total <= 0.02
+
+
+_PROTECTED = re.compile(
+    r"""\[asy\].*?\[/asy\] | <<[^<>\n]*>> | ```.*?``` | `[^`\n]+` | https?://\S+ | www\.\S+
+      | \\begin\{(\w+\*?)\}.*?\\end\{\1\} | \\\[.*?\\\] | \\\(.*?\\\)
+      | \\\$ | \$\$.+?\$\$ | \$(?:[^$\\]|\\.)+\$
+      | \\[A-Za-z]+ | \S+@\S+\.\w+ | \w*_\w+""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+_LETTERS = re.compile(r"(?<=[A-Za-z])-(?=[A-Za-z])|[^\W\d_]|['’.]")
+
+
+def _fixed(text, has_formulas):
+    pattern = _PROTECTED if has_formulas else re.compile(r"<<[^<>\n]*>>|####.*|https?://\S+")
+    return [_PROSE.sub("", match[0]) for match in pattern.finditer(text)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "fields", "has_formulas"),
+    [
+        ("gsm8k/train.jsonl", ("question", "answer"), False),
+        ("gsm8k/test.jsonl", ("question", "answer"), False),
+        ("math/test.jsonl", ("problem", "solution"), True),
+    ],
+)
+def test_protected_spans_and_numbers_of_every_problem(shared, file, fields, has_formulas):
+    for text in _rows(shared / "data" / file, *fields):
+        found = swap(text)
+        if isinstance(found, Refusal):
+            continue
+        assert _NUMBER.findall(found.text) == _NUMBER.findall(text)
+        assert _fixed(found.text, has_formulas) == _fixed(text, has_formulas)
+        if found.text != text:
+            # What changed are words of letters: all else stands where it did.
+            assert _LETTERS.sub("", found.text) == _LETTERS.sub("", text)

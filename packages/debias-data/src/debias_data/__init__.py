@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from debias_data.builder import build as build
+    from debias_data.builder import build_to as build_to
     from debias_data.config import BuildConfig as BuildConfig
     from debias_data.errors import DebiasDataError as DebiasDataError
     from debias_data.gender.labelling import label as label
@@ -32,6 +33,7 @@ _HOMES = {
     "Span": "gender.types",
     "SwapResult": "gender.types",
     "build": "builder",
+    "build_to": "builder",
     "label": "gender.labelling",
     "mark": "gender.marking",
     "read_pairs": "table",
@@ -49,6 +51,7 @@ __all__ = [
     "SwapResult",
     "__version__",
     "build",
+    "build_to",
     "label",
     "mark",
     "read_pairs",

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from debias_data.balance import Evenness
 from debias_data.config import BuildConfig
-from debias_data.counterfactual import Dropped, Made
-from debias_data.statistics import association, quantiles
+from debias_data.counterfactual import MARKED
+from debias_data.ledger import Kind, Ledger, Measure
+from debias_data.statistics import association_of, quantiles
 
 if TYPE_CHECKING:
     from debias_data.jsonl import Json
 
 _EXAMPLES = 5
-_CROSSED = ("domain", "source", "split")
+_LENGTH_EDGES = (100, 200, 400, 800, 1600)  # characters
+_LENGTH_NAMES = ("under 100", "100 to 199", "200 to 399", "400 to 799", "800 to 1599", "over 1599")
+_CROSSED: tuple[Kind, ...] = ("domain", "source", "split")
 
 
 class Tally:
@@ -31,24 +35,21 @@ class Tally:
         """Number of problems seen."""
         return self.made.total() + sum(counts.total() for counts in self.dropped.values())
 
-    def add(self, outcome: Made | Dropped) -> None:
-        """Count one problem."""
-        if isinstance(outcome, Made):
-            self.made[outcome.rows[0]["source"]] += 1
-        else:
-            self._drop(outcome.source, outcome.reason, outcome.place)
+    def make(self, source: str) -> None:
+        """Count a pair."""
+        self.made[source] += 1
 
-    def drop_made(self, pair: Made, reason: str) -> None:
-        """Take a pair that was counted back, and count it as dropped."""
-        source = pair.rows[0]["source"]
-        self.made[source] -= 1
-        self._drop(source, reason, pair.rows[0]["pair_id"])
-
-    def _drop(self, source: str, reason: str, place: str) -> None:
+    def drop(self, source: str, reason: str, place: str) -> None:
+        """Count a problem that became no pair, or a pair that was left out."""
         self.dropped.setdefault(source, Counter())[reason] += 1
         places = self.places.setdefault((source, reason), [])
         if len(places) < _EXAMPLES:
             places.append(place)
+
+    def use_spare(self, source: str) -> None:
+        """Count a pair that was made of a problem which had been dropped as neutral."""
+        self.made[source] += 1
+        self.dropped[source.removesuffix(MARKED)]["neutral"] -= 1
 
     def reasons(self) -> str:
         """All reasons with their counts, for a message."""
@@ -70,36 +71,51 @@ class Tally:
         return result
 
 
+def _lengths_by_origin(ledger: Ledger, places: Sequence[int]) -> Counter[tuple[str, str]]:
+    lengths, origins = ledger.measures["characters"], ledger.codes["origin"]
+    counts = Counter(
+        (bisect_right(_LENGTH_EDGES, lengths[place]), origins[place]) for place in places
+    )
+    names = ledger.names["origin"]
+    return Counter({(_LENGTH_NAMES[n], names[code]): c for (n, code), c in counts.items()})
+
+
 def make_card(
-    pairs: Sequence[Made], tally: Tally, config: BuildConfig, evenness: Evenness
+    ledger: Ledger, places: Sequence[int], tally: Tally, config: BuildConfig, evenness: Evenness
 ) -> dict[str, Json]:
-    """Figures about the pairs, as plain JSON; the same for the same pairs."""
-    firsts = [pair.rows[0] for pair in pairs]
-    origins = [pair.origin for pair in pairs]
-    coverage: dict[str, Json] = {}
-    for column in _CROSSED:
-        values = [row[column] for row in firsts]  # type: ignore[literal-required]  # of _CROSSED
-        coverage[column] = dict(sorted(Counter(values).items()))
-        coverage[f"{column}_by_origin"] = association(values, origins)
-    differences = [
-        float(len(pair.rows[0]["prompt"].split()) - len(pair.rows[1]["prompt"].split()))
-        for pair in pairs
-    ]
-    characters = [
-        float(len(pair.rows[0]["prompt"]) - len(pair.rows[1]["prompt"])) for pair in pairs
-    ]
+    """Figures about the pairs at `places`, as plain JSON; the same for the same pairs."""
+    coverage: dict[str, Json] = {"origin": dict(sorted(ledger.strata("origin", places).items()))}
+    for kind in _CROSSED:
+        coverage[kind] = dict(sorted(ledger.strata(kind, places).items()))
+        coverage[f"{kind}_by_origin"] = association_of(ledger.crossed(kind, "origin", places))
+    by_length = _lengths_by_origin(ledger, places)
+    coverage["length"] = {
+        name: sum(count for (length, _), count in by_length.items() if length == name)
+        for name in _LENGTH_NAMES
+        if any(length == name for length, _ in by_length)
+    }
+    coverage["length_by_origin"] = association_of(by_length)
+
+    def spread(measure: Measure) -> dict[str, Json]:
+        values = ledger.measures[measure]
+        return quantiles([values[place] for place in places])
+
+    tokens: dict[str, Json] = {}
+    if config.tokenizer is not None:
+        tokens["female_minus_male_tokens"] = spread("tokens_apart")
     return {
-        "groups": {"female": len(pairs), "male": len(pairs)},
-        "clusters": len({row["cluster_id"] for row in firsts}),
+        "groups": {"female": len(places), "male": len(places)},
+        "clusters": len({ledger.clusters[place] for place in places}),
         "problems_seen": tally.total,
         "sources": tally.as_json(),
         "coverage": coverage,
         "balance": {kind: dict(counts) for kind, counts in evenness.items()},
-        "confidence": quantiles([pair.confidence for pair in pairs]),
+        "confidence": spread("confidence"),
         "length": {
-            "prompt_characters": quantiles([float(len(row["prompt"])) for row in firsts]),
-            "female_minus_male_words": quantiles(differences),
-            "female_minus_male_characters": quantiles(characters),
+            "prompt_characters": spread("characters"),
+            "female_minus_male_words": spread("words_apart"),
+            "female_minus_male_characters": spread("characters_apart"),
+            **tokens,
         },
         "config": config.model_dump(mode="json"),
     }

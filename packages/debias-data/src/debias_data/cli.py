@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from debias_data.config import BuildConfig
+    from debias_data.download import OnBytes, RemoteFile
     from debias_data.jsonl import Json
+    from debias_data.progress_bar import ProgressBar
 
 app = typer.Typer(
     name="debias-data",
@@ -51,21 +53,23 @@ def build(
     quiet: Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the card.")] = False,
 ) -> None:
-    """Build a pair table, with its card beside it.
+    """Build a pair table, with its card beside it: JSON, Markdown and a picture.
 
     Example: debias-data build pairs.yaml --out data/pairs.parquet
     """
-    from debias_data.builder import build as build_table
+    from debias_data.builder import build_to, expected_items
+    from debias_data.card_page import write_page
 
     loaded = load_config(config)
-    with _progress("problems", quiet=quiet or as_json) as advance:
-        table = build_table(loaded, base_dir=config.parent, progress=advance)
-    path = table.write(out)
+    total = expected_items(loaded, base_dir=config.parent)
+    with _progress("problems", quiet=quiet or as_json, total=total) as advance:
+        written = build_to(out, loaded, base_dir=config.parent, progress=advance)
+    write_page(written.path, written.card)
     if as_json:
-        typer.echo(json.dumps(table.card, ensure_ascii=False))
+        typer.echo(json.dumps(written.card, ensure_ascii=False))
         return
-    _show_card(table.card)
-    typer.echo(f"wrote {path}: {table.num_pairs} pairs, {len(table)} rows")
+    _show_card(written.card)
+    typer.echo(f"wrote {written.path}: {written.num_pairs} pairs, {2 * written.num_pairs} rows")
 
 
 @app.command()
@@ -158,19 +162,57 @@ def validate_labels(
 def card(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder, table or card.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write .card.md and .card.svg.")] = False,
 ) -> None:
     """Show the card of a pair table.
 
     Example: debias-data card data/
     """
+    from debias_data.card_page import write_page
     from debias_data.table import read_card, resolve_table
 
     is_card = folder.name.endswith(".card.json")
-    found = read_card(folder if is_card else resolve_table(folder))
+    path = folder if is_card else resolve_table(folder)
+    found = read_card(path)
+    if write:
+        for page in write_page(path, found):
+            typer.echo(f"wrote {page}", err=True)
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
     else:
         _show_card(found)
+
+
+@app.command("fetch")
+def fetch_files(
+    name: Annotated[str, typer.Argument(help="Which source; --list shows them all.")] = "",
+    data_dir: Annotated[
+        Path, typer.Option("--data-dir", envvar="DEBIAS_DATA_DIR", help="The data folder.")
+    ] = Path("data"),
+    quiet: Quiet = False,
+    show: Annotated[bool, typer.Option("--list", help="List the sources and licences.")] = False,
+) -> None:
+    """Bring the published files of a source into the data folder, checked by their SHA-256.
+
+    Example: debias-data fetch winogender --data-dir data
+    """
+    from debias_data.fetch import PUBLISHED, fetch
+
+    if show or not name:
+        for known, source in PUBLISHED.items():
+            typer.echo(f"{known}\t{source.licence}\t{source.homepage}")
+        if not show:
+            raise typer.BadParameter("which one?", param_hint="NAME")
+        return
+    with _progress("bytes", quiet=quiet) as bar:
+
+        def on_file(file: RemoteFile) -> OnBytes:
+            bar.restart(file.path)
+            return bar.show
+
+        paths = fetch(name, data_dir, on_file=on_file)
+    for path in paths:
+        typer.echo(str(path))
 
 
 def load_config(path: Path) -> BuildConfig:
@@ -197,14 +239,18 @@ def load_config(path: Path) -> BuildConfig:
 def _texts(file: Path, column: str) -> Iterator[tuple[int, str]]:
     from debias_data.errors import BadRowError
     from debias_data.files import require_file
-    from debias_data.jsonl import read_jsonl, text_field
+    from debias_data.jsonl import MAX_LINE_BYTES, read_jsonl, text_field
 
     if file.suffix in {".jsonl", ".ndjson"}:
         for number, row in read_jsonl(file):
             yield number, text_field(row, column, path=file, number=number)
         return
     with require_file(file).open("rb") as handle:
-        for number, line in enumerate(handle, start=1):
+        number = 0
+        while line := handle.readline(MAX_LINE_BYTES + 2):
+            number += 1
+            if len(line.rstrip(b"\r\n")) > MAX_LINE_BYTES:
+                raise BadRowError(file, number, f"line longer than {MAX_LINE_BYTES >> 20} MiB")
             try:
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
@@ -229,46 +275,10 @@ def _write_rows(rows: Iterator[dict[str, Json]], out: Path | None, *, quiet: boo
             advance(1)
 
 
-def _progress(what: str, *, quiet: bool) -> ProgressBar:
-    return ProgressBar(what, quiet=quiet)
+def _progress(what: str, *, quiet: bool, total: int | None = None) -> ProgressBar:
+    from debias_data.progress_bar import ProgressBar
 
-
-class ProgressBar:
-    """A bar on stderr with count, rate and time; silent when asked or not on a terminal."""
-
-    def __init__(self, what: str, *, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=quiet or not sys.stderr.isatty(),
-        )
-        self._what = what
-
-    def __enter__(self) -> ProgressBar:
-        self._bar.__enter__()
-        self._task = self._bar.add_task(self._what, total=None)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, count: int) -> None:
-        """Advance by `count`."""
-        self._bar.advance(self._task, count)
+    return ProgressBar(what, quiet=quiet, total=total)
 
 
 def _show_card(found: dict[str, Json]) -> None:
@@ -292,7 +302,7 @@ def _show_card(found: dict[str, Json]) -> None:
                 )
                 table.add_row(name, str(counts.get("pairs")), reasons)
     console.print(table)
-    for key in ("rows", "clusters", "balance", "confidence", "length", "sha256"):
+    for key in ("rows", "clusters", "overlap", "balance", "confidence", "length", "sha256"):
         if key in found:
             console.print(f"{key}: {found[key]}", soft_wrap=True, highlight=False)
 
@@ -304,6 +314,7 @@ def _interrupted(number: int, _frame: object) -> NoReturn:
 def main() -> NoReturn:
     """Entry point: run the command and exit with the code that its outcome has."""
     signal.signal(signal.SIGINT, _interrupted)
+    signal.signal(signal.SIGTERM, _interrupted)
     try:
         app()
     except DebiasDataError as error:

@@ -200,15 +200,63 @@ class BalanceConfig(Strict):
         description="What is evened out and checked: the gender of the original text, the domain, "
         "the source. The two groups are always equal, because pairs are.",
     )
-    method: Literal["none", "undersample", "oversample"] = Field(
+    method: Literal["none", "undersample", "oversample", "complete"] = Field(
         "none",
         description="none only checks; undersample drops pairs of the larger strata; oversample "
-        "repeats pairs of the smaller ones in the train split under new ids.",
+        "repeats pairs of the smaller ones in the train split under new ids; complete brings "
+        "gender (`mark`) into neutral problems of the smaller domains or sources.",
     )
     tolerance: Proportion = Field(
         1.0,
         description="Largest allowed (largest − smallest) / largest stratum, in pairs, for each "
         "entry of `by`; beyond it the build fails. 1 allows everything.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_completed(self) -> BalanceConfig:
+        if self.method == "complete" and "origin" in self.by:
+            raise ValueError("origin cannot be completed: only texts of that gender have it")
+        return self
+
+
+class NearDuplicateConfig(Strict):
+    """Pairs that are nearly the same text as an earlier one are left out (MinHash)."""
+
+    threshold: Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)] = Field(
+        0.8, description="Share of common word sequences from which two prompts are one too many."
+    )
+    words: Annotated[int, Field(ge=1, le=20)] = Field(
+        3, description="Length of the compared word sequences."
+    )
+
+
+class BenchmarkConfig(Strict):
+    """An evaluation benchmark whose texts must not be trained on."""
+
+    name: str = Field(
+        min_length=1,
+        description="Its name in messages and in the card; where `path` is null, the folder in "
+        "`data_dir`.",
+    )
+    path: Path | None = Field(
+        None, description="JSONL (also .gz) or Parquet; null takes the file known by the name."
+    )
+    column: str | None = Field(
+        None, description="Column with the text; null takes the one known by the name."
+    )
+
+
+class OverlapConfig(Strict):
+    """Pairs that share a long word sequence with a benchmark are kept out of train."""
+
+    benchmarks: tuple[BenchmarkConfig, ...] = Field(
+        min_length=1, description="Which benchmarks are kept out."
+    )
+    words: Annotated[int, Field(ge=3, le=50)] = Field(
+        13, description="Number of words in a row that make an overlap; shorter texts, all of them."
+    )
+    data_dir: Path | None = Field(
+        None, description="Folder with one folder a benchmark; null takes DEBIAS_DATA_DIR."
     )
 
 
@@ -230,6 +278,18 @@ class BuildConfig(Strict):
     )
     balance: BalanceConfig = Field(
         default_factory=BalanceConfig, description="Evenness: what is checked and corrected."
+    )
+    near_duplicates: NearDuplicateConfig | None = Field(
+        None, description="Leave near-duplicates out; null keeps them."
+    )
+    overlap: OverlapConfig | None = Field(
+        None, description="Keep benchmarks out of train; null looks at none."
+    )
+    tokenizer: Path | None = Field(
+        None,
+        description="tokenizer.json, or the folder of a model: the card shows by how many tokens "
+        "the two sides differ, and names are swapped for names of equal token count. Needs "
+        "debias-data[tokens].",
     )
     workers: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="Processes that label and swap; the table is the same for any number."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from debias_data.gender.labelling import label, label_reading
+from debias_data.gender.labelling import value_of
 from debias_data.gender.marking import mark
 from debias_data.gender.reader import Reading, read
 from debias_data.gender.swapping import swap_together
@@ -14,10 +15,15 @@ from debias_data.gender.types import OPPOSITE, Refusal, Span
 from debias_data.sources.base import Problem
 from debias_data.table import PairRow, SpanRow
 
+_DIGITS = re.compile(r"\d+")
+_DIGITS_TO_ZERO = str.maketrans("123456789", "0" * 9)
+# All that is no part of a number becomes a space.
+_NOT_OF_NUMBERS = bytes(code if code in b"0123456789.," else ord(" ") for code in range(256))
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _MATHS = re.compile(r"(?<!\\)\$[^$\n]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
 _PROSE = re.compile(r"\\(?:text\w*|mbox|emph)\s*\{[^{}]*\}")
-_MARKED = "+mark"
+# What the source of a pair ends with whose text had no gender.
+MARKED = "+mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +46,42 @@ class Dropped:
 
 def content_hash(text: str) -> str:
     """Sixteen hex digits that texts share when they differ in numbers, case and spacing only."""
-    plain = re.sub(r"\d+", "0", " ".join(text.lower().split()))
+    plain = " ".join(text.lower().split())
+    if plain.isascii():
+        plain = plain.translate(_DIGITS_TO_ZERO)
+        while "00" in plain:
+            plain = plain.replace("00", "0")
+    else:
+        plain = _DIGITS.sub("0", plain)
     return hashlib.sha256(plain.encode("utf-8")).hexdigest()[:16]
 
 
-def make_pair(problem: Problem, *, min_confidence: float) -> Made | Dropped:
-    """The pair that `problem` becomes by its operation, or why it becomes none."""
+def make_pair(
+    problem: Problem, *, min_confidence: float, opposites: Mapping[str, str] | None = None
+) -> Made | Dropped:
+    """The pair that `problem` becomes by its operation, or why it becomes none.
+
+    Args:
+        problem: its text and reference.
+        min_confidence: of the swap, in 0..1; below it there is no pair.
+        opposites: counterparts of names, as in `swap`.
+    """
     given = read(problem.text)
-    value = label_reading(given).value
+    value = value_of(given)
     if value == "neutral":
         if problem.operation == "swap":
             return _drop(problem, "neutral")
         return _make_marked(problem)
     if problem.operation == "mark":
         return _drop(problem, f"gendered: {value}")
-    return _make_swapped(problem, given, min_confidence)
+    return _make_swapped(problem, given, min_confidence, opposites)
 
 
 def _make_swapped(  # noqa: PLR0911 - one return a rule
-    problem: Problem, given: Reading, min_confidence: float
+    problem: Problem,
+    given: Reading,
+    min_confidence: float,
+    opposites: Mapping[str, str] | None,
 ) -> Made | Dropped:
     genders = given.genders()
     if len(genders) > 1:
@@ -67,14 +90,14 @@ def _make_swapped(  # noqa: PLR0911 - one return a rule
     solution = read(problem.reference) if problem.reference is not None else None
     if solution is not None and OPPOSITE[gender] in solution.genders():
         return _drop(problem, "mixed: the other gender is in the reference")
-    swapped = swap_together(given, solution)
+    swapped = swap_together(given, solution, opposites=opposites)
     if isinstance(swapped, Refusal):
         return _drop(problem, f"refused: {swapped.reason}")
     prompt, reference = swapped
     confidence = min(prompt.confidence, reference.confidence if reference else 1.0)
     if confidence < min_confidence:
         return _drop(problem, "low confidence")
-    if label(prompt.text).value != OPPOSITE[gender]:
+    if value_of(read(prompt.text)) != OPPOSITE[gender]:
         return _drop(problem, "label of the counterpart is not the opposite")
     if not _same_content(problem.text, prompt.text) or (
         reference is not None and not _same_content(problem.reference or "", reference.text)
@@ -106,7 +129,7 @@ class _Side:
 
 
 def _made(problem: Problem, female: _Side, male: _Side, origin: str, confidence: float) -> Made:
-    source = problem.source + (_MARKED if origin == "marked" else "")
+    source = problem.source + (MARKED if origin == "marked" else "")
     digest = hashlib.sha256(f"{female.text}\0{male.text}".encode()).hexdigest()[:16]
     cluster = problem.cluster if problem.cluster is not None else content_hash(problem.text)
 
@@ -132,7 +155,18 @@ def _drop(problem: Problem, reason: str) -> Dropped:
 
 def _same_content(left: str, right: str) -> bool:
     r"""Whether both texts have the same numbers and formulas (prose in `\\text{}` aside)."""
-    return _NUMBER.findall(left) == _NUMBER.findall(right) and _formulas(left) == _formulas(right)
+    return _numbers_agree(left, right) and _formulas(left) == _formulas(right)
+
+
+def _numbers_agree(left: str, right: str) -> bool:
+    if left.isascii() and right.isascii() and _number_runs(left) == _number_runs(right):
+        return True
+    return _NUMBER.findall(left) == _NUMBER.findall(right)
+
+
+def _number_runs(text: str) -> list[bytes]:
+    """What stands together of digits, points and commas; equal runs hold equal numbers."""
+    return text.encode("ascii").translate(_NOT_OF_NUMBERS).split()
 
 
 def _formulas(text: str) -> list[str]:

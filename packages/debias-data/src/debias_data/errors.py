@@ -13,6 +13,7 @@ A text that must not be swapped is not an error: it is a `Refusal`, counted and 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 
@@ -41,6 +42,10 @@ class BadRowError(InvalidInputError):
         if column is not None:
             place += f":{column}"
         super().__init__(f"{place}: {what}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors travel between processes, and the default only knows the message.
+        return partial(type(self), column=self.column), (self.path, self.row, self.what)
 
 
 class BadConfigError(InvalidInputError):

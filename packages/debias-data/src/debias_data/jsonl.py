@@ -7,8 +7,11 @@ UTF-8 only (a byte order mark is skipped), lines end at `\n` alone, a line is at
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
@@ -24,14 +27,16 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
     """`(line number from 1, object)` for every line that is not blank.
 
+    A file whose name ends in `.gz` is unpacked on the way.
+
     Raises:
         BadRowError: invalid UTF-8, invalid JSON, a duplicate key, a non-finite number, a line
             that is too long or is not an object.
         MissingInputError: there is no such file.
     """
-    with require_file(path).open("rb") as handle:
+    with _opened(require_file(path)) as handle:
         number = 0
-        while line := handle.readline(MAX_LINE_BYTES + 2):
+        while line := _read_line(handle, path, number + 1):
             number += 1
             if len(line.rstrip(b"\r\n")) > MAX_LINE_BYTES:
                 raise BadRowError(path, number, f"line longer than {MAX_LINE_BYTES >> 20} MiB")
@@ -39,6 +44,17 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Json]]]:
                 line = line[len(_BOM) :]
             if line.strip():
                 yield number, parse_line(line, path=path, number=number)
+
+
+def _opened(path: Path) -> BufferedIOBase:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _read_line(handle: BufferedIOBase, path: Path, number: int) -> bytes:
+    try:
+        return handle.readline(MAX_LINE_BYTES + 2)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadRowError(path, number, f"truncated or damaged gzip: {error}") from error
 
 
 def parse_line(line: bytes, *, path: Path, number: int) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,14 +24,22 @@ def quantiles(values: Sequence[float]) -> dict[str, Json]:
 
 
 def association(rows: Sequence[str], columns: Sequence[str]) -> dict[str, Json]:
+    """`association_of` the table in which `rows[i]` and `columns[i]` are counted together."""
+    return association_of(Counter(zip(rows, columns, strict=True)))
+
+
+def association_of(counts: Mapping[tuple[str, str], int]) -> dict[str, Json]:
     """Pearson's chi-square of a two-way table of counts, its p-value and Cramér's V.
 
     V is 0 for independence and 1 for complete association; with one row or one column there is
     nothing to associate and all are 0 (p = 1).
     """
-    counts = Counter(zip(rows, columns, strict=True))
-    row_totals, column_totals = Counter(rows), Counter(columns)
-    total = len(rows)
+    row_totals: Counter[str] = Counter()
+    column_totals: Counter[str] = Counter()
+    for (row, column), count in counts.items():
+        row_totals[row] += count
+        column_totals[column] += count
+    total = row_totals.total()
     freedom = (len(row_totals) - 1) * (len(column_totals) - 1)
     if not freedom:
         return {"chi_square": 0.0, "degrees_of_freedom": 0, "p": 1.0, "cramers_v": 0.0}
@@ -39,7 +47,7 @@ def association(rows: Sequence[str], columns: Sequence[str]) -> dict[str, Json]:
     for row, row_total in row_totals.items():
         for column, column_total in column_totals.items():
             expected = row_total * column_total / total
-            statistic += (counts[row, column] - expected) ** 2 / expected
+            statistic += (counts.get((row, column), 0) - expected) ** 2 / expected
     smaller = min(len(row_totals), len(column_totals)) - 1
     return {
         "chi_square": round(statistic, 6),

@@ -146,17 +146,64 @@ class PairTable:
             DebiasDataError: it cannot be written.
         """
         target = Path(path)
-        if target.suffix != ".parquet":
-            raise InvalidInputError(f"{target}: a pair table is written to a file NAME.parquet")
-        with atomic_path(target) as temporary:
-            with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
-                for batch in self.table.to_batches(max_chunksize=BATCH_ROWS):
-                    writer.write_batch(batch)
-            digest = sha256(temporary)
-        self.card = {"format": FORMAT, **self.card, "rows": len(self), "pairs": self.num_pairs}
-        self.card["sha256"] = digest
-        write_text(card_path(target), json.dumps(self.card, indent=2, ensure_ascii=False) + "\n")
+        self.card = write_pairs(target, self.table.to_batches(), self.card, num_rows=len(self))
         return target
+
+
+def write_pairs(
+    path: Path, batches: Iterable[pa.RecordBatch], card: dict[str, Json], *, num_rows: int
+) -> dict[str, Json]:
+    """Write checked rows and their card, each complete or not at all.
+
+    The same rows give the same bytes, however they are cut into batches.
+
+    Args:
+        path: `NAME.parquet`.
+        batches: rows with the columns of `SCHEMA`.
+        card: figures about the rows.
+        num_rows: the number of rows in all batches.
+
+    Returns:
+        The card as it was written, with the file's hash.
+
+    Raises:
+        InvalidInputError: `path` does not end in `.parquet`.
+        DebiasDataError: it cannot be written.
+    """
+    check_name(path)
+    with atomic_path(path) as temporary:
+        with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+            for table in _in_tables_of(batches, BATCH_ROWS):
+                writer.write_table(table)
+        digest = sha256(temporary)
+    written = {"format": FORMAT, **card, "rows": num_rows, "pairs": num_rows // 2, "sha256": digest}
+    write_text(card_path(path), json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+    return written
+
+
+def check_name(path: Path) -> None:
+    """Pass when a pair table can be called that.
+
+    Raises:
+        InvalidInputError: `path` does not end in `.parquet`.
+    """
+    if path.suffix != ".parquet":
+        raise InvalidInputError(f"{path}: a pair table is written to a file NAME.parquet")
+
+
+def _in_tables_of(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.num_rows
+        while count >= size:
+            table = pa.Table.from_batches(waiting, schema=SCHEMA)
+            yield table.slice(0, size).combine_chunks()
+            waiting = table.slice(size).to_batches()
+            count -= size
+    if count:
+        yield pa.Table.from_batches(waiting, schema=SCHEMA).combine_chunks()
 
 
 def card_path(path: Path) -> Path:

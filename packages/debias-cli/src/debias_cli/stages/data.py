@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
+
 from debias_cli.stages.context import StageContext
 
 PAIRS_NAME = "pairs.parquet"
+CARD_NAME = "pairs.card.json"
 
 
 def run_data(context: StageContext) -> None:
     """Builds the table and writes it with its card."""
-    from debias_data import build  # noqa: PLC0415 - pyarrow
+    from debias_data.builder import build_to, expected_items  # noqa: PLC0415 - pyarrow
 
-    assert context.config.data is not None
-    table = build(context.config.data)
-    table.write(context.out / PAIRS_NAME)
-    splits = {name: len(table.select(split=name)) // 2 for name in ("train", "dev", "test")}
-    words = ", ".join(f"{count:,} {name}" for name, count in splits.items())
-    context.reporter.note(f"{table.num_pairs:,} pairs ({words})")
+    config = context.config.data
+    assert config is not None
+    total, done = expected_items(config), 0
+
+    def progress(count: int) -> None:
+        nonlocal done
+        done += count
+        if total is not None:
+            context.reporter.progress("problems", min(done, total), total)
+
+    written = build_to(context.out / PAIRS_NAME, config, progress=progress)
+    card = json.loads((context.out / CARD_NAME).read_text(encoding="utf-8"))
+    splits = card["coverage"]["split"]
+    words = ", ".join(f"{splits.get(name, 0):,} {name}" for name in ("train", "dev", "test"))
+    context.reporter.note(f"{written.num_pairs:,} pairs ({words})")

@@ -42,6 +42,13 @@ _GAMES = re.compile(
 )
 
 
+def is_sure(word: str, entry: Entry) -> bool:
+    """Whether `word`, which has the form of `entry`, marks gender wherever it stands."""
+    plain = word.islower() or (word[0].isupper() and (len(word) == 1 or not word.isupper()))
+    free = entry.form not in _CHECKS and entry.kind not in {"title", "adj"}
+    return plain and free and entry.flags.isdisjoint({"adj", "own"})
+
+
 def is_marker(document: Document, index: int, entry: Entry) -> bool:  # noqa: PLR0911 - one return a rule
     """Whether the word at `index`, which has the form of `entry`, marks gender here."""
     word = document.words[index]

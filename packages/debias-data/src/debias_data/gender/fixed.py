@@ -116,34 +116,74 @@ oklahoma state <cowboys> | <cowboys> stadium | <cowboys> fans | <yeoman> service
 
 class _Phrase(NamedTuple):
     words: tuple[tuple[str, ...], ...]
-    marked: frozenset[int]
+    marked: int
+
+
+class _Phrases:
+    """The phrases in which one word is marked, by a word that has to stand beside it."""
+
+    __slots__ = ("after", "alone", "before")
+
+    def __init__(self) -> None:
+        self.alone: list[_Phrase] = []
+        self.before: dict[str, list[_Phrase]] = {}
+        self.after: dict[str, list[_Phrase]] = {}
+
+    def add(self, phrase: _Phrase) -> None:
+        words, position = phrase
+        for neighbour, index in ((position + 1, self.after), (position - 1, self.before)):
+            if 0 <= neighbour < len(words) and words[neighbour] != ("*",):
+                for form in words[neighbour]:
+                    index.setdefault(form, []).append(phrase)
+                return
+        self.alone.append(phrase)
 
 
 @cache
-def _index() -> dict[str, tuple[tuple[_Phrase, int], ...]]:
-    index: dict[str, list[tuple[_Phrase, int]]] = {}
+def _index() -> dict[str, _Phrases]:
+    index: dict[str, _Phrases] = {}
     for source in _PHRASES.replace("> 's", "'s>").replace("\n", " | ").split(" | "):
         if not source.strip():
             continue
         parts = source.split()
-        marked = frozenset(i for i, part in enumerate(parts) if part.startswith("<"))
         words = tuple(tuple(part.strip("<>").split("|")) for part in parts)
-        phrase = _Phrase(words, marked)
-        for position in marked:
-            for form in words[position]:
-                index.setdefault(form, []).append((phrase, position))
-    return {form: tuple(found) for form, found in index.items()}
+        for position, part in enumerate(parts):
+            if part.startswith("<"):
+                for form in words[position]:
+                    index.setdefault(form, _Phrases()).add(_Phrase(words, position))
+    return index
+
+
+def _phrases_with(lower: str) -> _Phrases | None:
+    found = _index().get(lower)
+    return _index().get(lower[:-2]) if found is None and lower.endswith("'s") else found
+
+
+def is_ever_fixed(lower: str) -> bool:
+    """Whether a word in lower case can stand in an expression that is not to be read."""
+    return _phrases_with(lower) is not None
 
 
 def is_fixed(document: Document, index: int) -> bool:
     """Whether the word at `index` stands in an expression that is not to be read."""
-    word = document.lowers[index]
-    candidates = _index().get(word)
-    if candidates is None and word.endswith("'s"):
-        candidates = _index().get(word[:-2])
-    return candidates is not None and any(
-        _matches(document, index - position, phrase) for phrase, position in candidates
-    )
+    phrases = _phrases_with(document.lowers[index])
+    if phrases is None:
+        return False
+    found = phrases.alone
+    if phrases.after:
+        found = found + _beside(phrases.after, document.lower(index + 1))
+    if phrases.before:
+        found = found + _beside(phrases.before, document.lower(index - 1))
+    if not found:
+        return False
+    return any(_matches(document, index - phrase.marked, phrase) for phrase in found)
+
+
+def _beside(known: dict[str, list[_Phrase]], word: str) -> list[_Phrase]:
+    found = known.get(word, [])
+    if word.endswith("'s") and word[:-2] in known:
+        found = found + known[word[:-2]]
+    return found
 
 
 def _matches(document: Document, start: int, phrase: _Phrase) -> bool:

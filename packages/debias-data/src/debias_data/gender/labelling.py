@@ -18,6 +18,10 @@ def label(text: str) -> Label:
 
 def label_reading(reading: Reading) -> Label:
     """`label` on a text that has been read already."""
+    return Label(value_of(reading), reading.spans())
+
+
+def value_of(reading: Reading) -> LabelValue:
+    """The value of `label_reading` alone."""
     genders = reading.genders()
-    value: LabelValue = "mixed" if len(genders) > 1 else next(iter(genders), "neutral")
-    return Label(value, reading.spans())
+    return "mixed" if len(genders) > 1 else next(iter(genders), "neutral")

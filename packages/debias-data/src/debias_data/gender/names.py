@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 
@@ -109,7 +109,7 @@ def is_name_again(document: Document, index: int, accepted: frozenset[int]) -> b
     return not adjacent and not _is_part_of_place(document, index)
 
 
-def is_name(document: Document, index: int, *, is_word: bool, known: frozenset[str]) -> bool:  # noqa: PLR0911 - one return a rule
+def is_name(document: Document, index: int, *, is_word: bool, known: Set[str]) -> bool:  # noqa: PLR0911 - one return a rule
     """Whether the capitalised word at `index`, spelt like a given name, is one here.
 
     Args:
@@ -197,23 +197,27 @@ def _is_month(document: Document, index: int, *, shown: bool) -> bool:
 
 
 def _is_part_of_place(document: Document, index: int) -> bool:
-    before, after = document.word(index - 1), document.word(index + 1)
-    named_place = before[:1].isupper() and before.lower() in _PLACE_BEFORE
-    if named_place and document.gaps[index].strip() in {"", "."}:
-        return True
+    if document.lower(index - 1) in _PLACE_BEFORE and document.word(index - 1)[0].isupper():
+        return document.gaps[index].strip() in {"", "."} or _precedes_place(document, index)
+    return _precedes_place(document, index)
+
+
+def _precedes_place(document: Document, index: int) -> bool:
     return (
-        after[:1].isupper()
-        and after.lower() in _PLACE_AFTER
+        document.lower(index + 1) in _PLACE_AFTER
+        and document.word(index + 1)[0].isupper()
         and not document.gap_after(index).strip()
     )
 
 
 def _is_surname(document: Document, index: int) -> bool:  # noqa: PLR0911 - one return a rule
     before = document.word(index - 1)
-    gap = document.gaps[index]
-    if not before or gap.strip() not in {"", "."} or "\n" in gap:
-        return False
     lower = before.lower()
+    if not before[:1].isupper() and lower != "president":
+        return False
+    gap = document.gaps[index]
+    if gap.strip() not in {"", "."} or "\n" in gap:
+        return False
     if lower in _SURNAME_TITLES and (before[:1].isupper() or lower == "president"):
         # `Mr. Thomas` is a surname, `Mr. Thomas Smith` and `Mr. John and` … are not.
         after = document.word(index + 1)
@@ -254,11 +258,49 @@ class NameMap:
         return self.replacements[lookup_form(name)]
 
 
-def assign(names: Iterable[str], *, is_taken: Callable[[str], bool]) -> NameMap:
+def pair_by_length(length: Callable[[str], int]) -> dict[str, str]:
+    """Name → name of the other gender, of equal length where there is one, both ways alike.
+
+    Within a length, names are paired in their order of popularity; those that are left over are
+    paired with each other. Names that are also words keep the counterpart that they have.
+
+    Args:
+        length: of a name, in whatever counts.
+    """
+    waiting: dict[Gender, dict[int, list[str]]] = {"male": {}, "female": {}}
+    result: dict[str, str] = {}
+    for entry in name_table().values():
+        if entry.is_word:
+            result[entry.name] = entry.opposite
+        else:
+            waiting[entry.gender].setdefault(length(entry.name), []).append(entry.name)
+    males, females = waiting["male"], waiting["female"]
+    rest: tuple[list[str], list[str]] = ([], [])
+    for key in sorted({*males, *females}):
+        left, right = males.get(key, []), females.get(key, [])
+        both = min(len(left), len(right))
+        result.update(zip(left[:both], right[:both], strict=True))
+        rest[0].extend(left[both:])
+        rest[1].extend(right[both:])
+    result.update(zip(*rest, strict=True))
+    return result | {opposite: name for name, opposite in result.items()}
+
+
+def assign(
+    names: Iterable[str],
+    *,
+    is_taken: Callable[[str], bool],
+    opposites: Mapping[str, str] | None = None,
+) -> NameMap:
     """Built-in counterparts for `names`, none of which `is_taken`.
 
     A counterpart that the text already uses for somebody who keeps the name gives way to the next
     free name of the table.
+
+    Args:
+        names: as they stand in the table.
+        is_taken: whether the text has a name in another role.
+        opposites: counterparts that come before those of the table.
     """
     table = name_table()
     wanted = list(dict.fromkeys(names))
@@ -266,7 +308,7 @@ def assign(names: Iterable[str], *, is_taken: Callable[[str], bool]) -> NameMap:
     result: dict[str, str] = {}
     for name in wanted:
         entry = table[name]
-        choice = entry.opposite
+        choice = entry.opposite if opposites is None else opposites.get(name, entry.opposite)
         if choice in used or is_taken(choice):
             ranked = _ranked("female" if entry.gender == "male" else "male")
             free = (n for n in ranked if n not in used and not table[n].is_word and not is_taken(n))

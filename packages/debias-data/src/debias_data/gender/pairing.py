@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from debias_data.gender.lexicon import Entry
@@ -19,13 +18,16 @@ _SPLIT_SHE = re.compile(r"[sS]\s*/\s*$|\([sS]\)\s*$")
 
 def paired_pronouns(document: Document, markers: Sequence[Marker]) -> tuple[Marker, ...]:
     """The markers, those of paired forms flagged as such."""
+    text = document.text
+    if "/" not in text and "(" not in text and "or" not in document.lowers:
+        return tuple(markers)
     result = list(markers)
     for number, marker in enumerate(result):
         if not isinstance(marker.entry, Entry) or marker.entry.kind not in {"pronoun", "title"}:
             continue
-        before = document.text[max(0, marker.start - 4) : marker.start]
+        before = text[max(0, marker.start - 4) : marker.start]
         if marker.entry.form == "he" and _SPLIT_SHE.search(before):
-            result[number] = replace(marker, is_paired=True)
+            result[number] = marker._replace(is_paired=True)
         following = result[number + 1] if number + 1 < len(result) else None
         if (
             following is not None
@@ -33,8 +35,8 @@ def paired_pronouns(document: Document, markers: Sequence[Marker]) -> tuple[Mark
             and following.entry.kind == marker.entry.kind
             and following.gender != marker.gender
             and not marker.is_paired
-            and _DIRECT.fullmatch(document.text[marker.stop : following.start])
+            and _DIRECT.fullmatch(text[marker.stop : following.start])
         ):
-            result[number] = replace(marker, is_paired=True)
-            result[number + 1] = replace(following, is_paired=True)
+            result[number] = marker._replace(is_paired=True)
+            result[number + 1] = following._replace(is_paired=True)
     return tuple(result)

@@ -39,12 +39,16 @@ _SEX_BOUND_STEMS = word_set(
 )
 
 
-def sex_bound(reading: Document) -> str | None:
+def is_suspect(lower: str) -> bool:
+    """Whether a word in lower case may be part of what the two functions below look for."""
+    return lower[:5] in _SEX_BOUND_STEMS or lower in _last_names()
+
+
+def sex_bound(document: Document) -> str | None:
     """The first predicate in the text that goes with one sex, or None."""
-    if _SEX_BOUND_STEMS.isdisjoint([word[:5] for word in reading.lowers]):
+    if _SEX_BOUND_STEMS.isdisjoint([word[:5] for word in document.lowers]):
         return None
-    text = reading.text
-    match = _SEX_BOUND.search(text)
+    match = _SEX_BOUND.search(document.text)
     return match[1] if match else None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from debias_data.gender.lexicon import Entry
 from debias_data.gender.names import (
@@ -21,7 +22,11 @@ from debias_data.gender.types import OPPOSITE, Gender, Refusal, Span, SwapResult
 
 
 def swap(
-    text: str, to: Target = "swap", *, names: Mapping[str, str] | None = None
+    text: str,
+    to: Target = "swap",
+    *,
+    names: Mapping[str, str] | None = None,
+    opposites: Mapping[str, str] | None = None,
 ) -> SwapResult | Refusal:
     """The text with its gender markers turned into those of the other gender.
 
@@ -32,6 +37,8 @@ def swap(
         text: any text.
         to: `male` or `female` for a text that is to be of that gender; `swap` exchanges the two.
         names: name → name, in place of the built-in table; names that are not in it stay.
+        opposites: other counterparts for names of the built-in table, such as those of equal token
+            count (`token_counts.names_of_equal_length`).
 
     Returns:
         A `Refusal` when the text has no such version: both genders stand in it and one was asked
@@ -49,11 +56,11 @@ def swap(
     if to != "swap" and len(genders) > 1:
         words = ", ".join(span.text for span in reading.spans()[:6])
         return Refusal("mixed", f"markers of both genders: {words}")
-    return _why_not(reading) or _apply(reading, _name_map([reading], names))
+    return _why_not(reading) or _apply(reading, _name_map([reading], names, opposites))
 
 
 def swap_together(
-    prompt: Reading, reference: Reading | None
+    prompt: Reading, reference: Reading | None, *, opposites: Mapping[str, str] | None = None
 ) -> tuple[SwapResult, SwapResult | None] | Refusal:
     """`swap` on a problem and its solution, each name replaced by the same one in both."""
     readings = [prompt] if reference is None else [prompt, reference]
@@ -61,12 +68,14 @@ def swap_together(
         refusal = _why_not(reading)
         if refusal is not None:
             return refusal
-    mapping = _name_map(readings, None)
+    mapping = _name_map(readings, None, opposites)
     swapped = [_apply(reading, mapping) for reading in readings]
     return swapped[0], (swapped[1] if reference is not None else None)
 
 
 def _why_not(reading: Reading) -> Refusal | None:
+    if not reading.is_suspect:
+        return None
     bound = sex_bound(reading.document)
     if bound is not None:
         return Refusal("sex_bound", bound)
@@ -91,13 +100,20 @@ def _changing(reading: Reading) -> list[Marker]:
     return [marker for marker in reading.markers if not marker.is_paired]
 
 
-def _name_map(readings: Sequence[Reading], names: Mapping[str, str] | None) -> NameMap:
+_NO_NAMES = NameMap({})
+
+
+def _name_map(
+    readings: Sequence[Reading],
+    names: Mapping[str, str] | None,
+    opposites: Mapping[str, str] | None = None,
+) -> NameMap:
+    if not any(isinstance(m.entry, NameEntry) for reading in readings for m in reading.markers):
+        return _NO_NAMES
     present: dict[str, None] = {}
     swapped: list[set[int]] = []
     for reading in readings:
-        named = {
-            m.index: m.entry.name for m in _changing(reading) if isinstance(m.entry, NameEntry)
-        }
+        named = {m.word: m.entry.name for m in _changing(reading) if isinstance(m.entry, NameEntry)}
         present.update(dict.fromkeys(named.values()))
         swapped.append(set(named))
     if names is not None:
@@ -113,7 +129,7 @@ def _name_map(readings: Sequence[Reading], names: Mapping[str, str] | None) -> N
             for reading, indices in zip(readings, swapped, strict=True)
         )
 
-    return assign(present, is_taken=is_taken)
+    return assign(present, is_taken=is_taken, opposites=opposites)
 
 
 def _apply(reading: Reading, mapping: NameMap) -> SwapResult:
@@ -122,25 +138,27 @@ def _apply(reading: Reading, mapping: NameMap) -> SwapResult:
     spans: list[Span] = []
     position = length = 0
     confidence = 1.0
-    for marker in _changing(reading):
-        replacement, sure = _replacement(reading, marker, mapping)
+    for marker in reading.markers:
+        if marker.is_paired:
+            continue
+        form = text[marker.start : marker.end]
+        replacement, sure = _replacement(reading, marker, form, mapping)
         confidence = min(confidence, sure)
-        before = _fix_article(
-            text[position : marker.start], text[marker.start : marker.end], replacement
-        )
-        tail = _tail(text, marker, replacement)
+        before = text[position : marker.start]
+        if _sounds_like_vowel(form) != _sounds_like_vowel(replacement):
+            before = _fix_article(before, form, replacement)
+        tail = _tail(text, marker, form, replacement)
         start = length + len(before)
         shown = replacement + tail.shown
         spans.append(Span(start, start + len(shown), shown, OPPOSITE[marker.gender]))
-        pieces += [before, replacement, tail.written]
+        pieces += (before, replacement, tail.written)
         length = start + len(replacement) + len(tail.written)
         position = marker.end + tail.consumed
     pieces.append(text[position:])
     return SwapResult("".join(pieces), tuple(spans), confidence)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tail:
+class _Tail(NamedTuple):
     """What follows a replaced form: how much of the text it takes, and what is written."""
 
     written: str
@@ -148,39 +166,42 @@ class _Tail:
     consumed: int
 
 
-def _tail(text: str, marker: Marker, replacement: str) -> _Tail:
-    rest = text[marker.end : marker.end + 2]
+_NO_TAIL = _Tail("", "", 0)
+
+
+def _tail(text: str, marker: Marker, form: str, replacement: str) -> _Tail:
     if marker.stop > marker.end:
         kept = text[marker.end : marker.stop]
         return _Tail(kept, kept, len(kept))
     if isinstance(marker.entry, Entry):
-        if marker.entry.form == "miss":
-            return _Tail(".", ".", 0)
-        return _Tail("", "", 0)
+        return _Tail(".", ".", 0) if marker.entry.form == "miss" else _NO_TAIL
     # `James' book` → `Mary's book`
-    form = text[marker.start : marker.end]
-    bare = form[-1] in "sS" and rest[:1] in {"'", "’"} and rest[1:2] in {" ", ""}
+    if form[-1] not in "sS" or replacement[-1] in "sS":
+        return _NO_TAIL
+    rest = text[marker.end : marker.end + 2]
+    if rest[:1] not in {"'", "’"} or rest[1:2] not in {" ", ""}:
+        return _NO_TAIL
     quoted = text[: marker.start].rstrip()[-1:] in {"'", "‘"} or text[: marker.start].count("'") % 2
-    if bare and not quoted and replacement[-1] not in "sS":
-        return _Tail(rest[0] + ("S" if form.isupper() else "s"), "", 1)
-    return _Tail("", "", 0)
+    return _NO_TAIL if quoted else _Tail(rest[0] + ("S" if form.isupper() else "s"), "", 1)
 
 
-def _replacement(reading: Reading, marker: Marker, mapping: NameMap) -> tuple[str, float]:
-    form = reading.document.text[marker.start : marker.end]
+def _replacement(
+    reading: Reading, marker: Marker, form: str, mapping: NameMap
+) -> tuple[str, float]:
     entry = marker.entry
     if not isinstance(entry, Entry):
         if lookup_form(form) not in mapping.replacements:
             return form, 1.0
         return match_case(form, mapping.replace(form)), 1.0
-    if entry.form == "sir" and reading.document.word(marker.index + 1)[:1].isupper():
+    if entry.form == "sir" and reading.document.word(marker.word + 1)[:1].isupper():
         return match_case(form, "dame"), 1.0  # Sir Thomas, Dame Sarah
     if entry.opposite is not None:
         return match_case(form, entry.opposite), 1.0
-    choice = choose(reading.document, marker.index, entry.form)
+    choice = choose(reading.document, marker.word, entry.form)
     return match_case(form, choice.form), choice.confidence
 
 
+@lru_cache(maxsize=1 << 14)
 def match_case(model: str, word: str) -> str:
     """`word` in the case of `model`: `HE` → `SHE`, `He` → `She`, `he` → `she`."""
     if len(model) > 1 and model.isupper():
@@ -194,6 +215,7 @@ _SILENT_H = ("heir", "honest", "hour", "honor", "honour")
 _CONSONANT_VOWELS = ("uni", "use", "eu", "one", "once", "ut", "ur")
 
 
+@lru_cache(maxsize=1 << 14)
 def _sounds_like_vowel(word: str) -> bool:
     lower = word.lower()
     if lower.startswith(_SILENT_H):
@@ -203,8 +225,6 @@ def _sounds_like_vowel(word: str) -> bool:
 
 def _fix_article(before: str, old: str, new: str) -> str:
     """The text before a replaced word, its `a`/`an` made to agree."""
-    if _sounds_like_vowel(old) == _sounds_like_vowel(new):
-        return before
     stripped = before.rstrip(" ")
     gap = before[len(stripped) :]
     article = stripped[-2:] if stripped[-2:].lower() == "an" else stripped[-1:]

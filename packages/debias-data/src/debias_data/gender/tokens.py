@@ -1,87 +1,91 @@
 r"""A text as words with what stands between them; protected spans never become words.
 
-Protected are LaTeX, code, URLs and the like: they come back byte for byte. The prose inside
-`\text{…}` of a formula is prose again.
+Protected are LaTeX, code, URLs and the like (see `protected`): they come back byte for byte. The
+prose inside `\text{…}` of a formula is prose again.
+
+Three ways lead to the same words: plain prose is split at once; a text whose protected spans begin
+with a sign or a line is cut at those spans and the rest is split; where spans can begin with a
+letter (`f(x)`, `a_b`, URLs) words and spans are found by one pattern.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import overload
+from itertools import accumulate, chain
+
+from debias_data.gender.protected import (
+    has_line,
+    has_sign,
+    pattern_of,
+    possible_kinds,
+    starts_a_word,
+    without_lines,
+)
 
 # A protected span in a gap reads as this character, the edge of \text{…} as the next.
 PROTECTED = "\x00"
 EDGE = "\x01"
 
-_WORD = r"[^\W_](?:[\w\u0300-\u036f]|[-'’](?=[^\W\d_]))*"
-_PLAIN = re.compile(_WORD)
-_SPECIAL = re.compile(
-    r"[$\\`@<_{=]|\[asy|~~~|://|www\.|[a-z]\.[a-z]|\w\(|^\s*(?:import|from|>>>)", re.MULTILINE
-)
-
-_ENVIRONMENTS_OF_PROSE = (
-    r"(?!(?:itemize|enumerate|description|center|quote|quotation|document|flushleft|flushright|"
-    r"minipage|flushleft|theorem|proof|problem|solution)\b)"
-)
-_FULL = re.compile(
-    rf"""
-    (?P<protected>
-        ```.*?(?:```|\Z) | ~~~.*?(?:~~~|\Z)
-      | ``[^\n]+?`` | `[^`\n]+`
-      | \[asy\].*?(?:\[/asy\]|\Z)
-      | \\\[.*?\\\] | \\\(.*?\\\)
-      | \\begin\{{(?P<environment>{_ENVIRONMENTS_OF_PROSE}[A-Za-z]+\*?)\}}.*?
-            (?:\\end\{{(?P=environment)\}}|\Z)
-      | \$\$.+?\$\$
-      | \$(?=[^\s$])(?!\d[\d,.]*(?:\s|[^\w\s$\\]*\s+[a-z]{{2,}}[\s,.;:]))
-            (?:[^$\\]|\\.)*?(?<!\s)\$(?!\d)
-      | \$(?=[ ])(?=(?:[^$\\]|\\.)*?\\[A-Za-z]|(?![^$]*[a-z]{{2,}}\s+[a-z]{{2,}}\s))
-            (?:[^$\\]|\\.){{1,300}}?\$(?!\d)
-      | <<[^<>\n]*>>
-      | (?:https?|ftp|file)://[^\s<>"]+ | www\.[^\s<>"]+
-      | [\w.+-]+@[\w-]+\.[\w.-]*\w | (?<!\w)[@\#]\w+
-      | \\(?:label|ref|eqref|cite|url|href|includegraphics|begin|end|input|include|usepackage
-            |documentclass|bibliography)\*?(?:\[[^\]\n]*\])?\{{[^{{}}\n]*\}}
-      | \\[A-Za-z]+\*? | \\.
-      | </?[A-Za-z][^<>\n]*>
-      | ^[ \t]*(?:def\s+\w+\s*\( | class\s+\w+\s*[:(] | >>> | \#include\b)[^\n]*$
-      | ^[ \t]*(?:import|from)\s+[\w.]+(?:\s+import\b[^\n]*|\s+as\s+\w+)?[ \t]*$
-      | ^[ \t]+(?:return|yield|raise|assert|elif|print)\b[^\n]*$
-      | ^[ \t]*[A-Za-z_][\w.]*[ ]*[-+*/%]?=[ ]*(?![^\n]*[A-Za-z]+[ ][A-Za-z]+)[^\n=]*$
-      | [^\W\d]\w*(?:\.[^\W\d]\w*)*\((?!(?:s|es|ren|he|she)\))[^()\s/]*(?:,\s?[^()\s/]*)*\)
-      | \w+(?:\.\w+)*\.(?:py|txt|csv|json|com|org|net|edu|jpg|png|html|java|cpp|exe|pdf|md)\b
-      | (?:\w*_\w+|\w+_)
-    )
-  | (?P<word>{_WORD})
-    """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
-)
+_TAIL = r"[\w\u0300-\u036f]"
+_WORD = rf"[^\W_]{_TAIL}*(?:[-'’](?=[^\W\d_]){_TAIL}+)*"
+_SPLIT = re.compile(f"({_WORD})")
+# The same on ASCII: a set of characters is tested faster than a property.
+_SPLIT_ASCII = re.compile(r"([0-9A-Za-z][0-9A-Za-z_]*(?:[-'](?=[A-Za-z])[0-9A-Za-z_]+)*)")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|textsf|textnormal|mbox|emph)\s*\{")
 
 
-@dataclass(slots=True)
 class Document:
     """The words of a text in order.
 
     Attributes:
-        words: as they stand in the text.
+        text: the text.
+        words: as they stand in it.
         lowers: the same in lower case, typographic apostrophes made plain.
-        starts, ends: character offsets.
+        starts, ends: character offsets of the words.
         gaps: `gaps[i]` stands before word i; the last one is after the last word.
     """
 
-    text: str
-    words: list[str] = field(default_factory=list)
-    lowers: list[str] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    gaps: Sequence[str] = ()
+    __slots__ = ("_bounds", "ends", "gaps", "lowers", "starts", "text", "words")
+
+    lowers: list[str]
+    starts: list[int]
+    ends: list[int]
+
+    def __init__(
+        self, text: str, words: list[str], gaps: list[str], bounds: list[int] | None = None
+    ) -> None:
+        """Wrap the words of `text`.
+
+        Args:
+            text: the text.
+            words: its words.
+            gaps: one more than words.
+            bounds: start and end of every word, one after the other; None where words and gaps
+                together are the text, so that they follow from the lengths.
+        """
+        self.text, self.words, self.gaps = text, words, gaps
+        self._bounds = bounds
+
+    def __getattr__(self, name: str) -> object:
+        # Reached for what is not worked out yet: most texts have nothing to look up offsets for.
+        if name == "lowers":
+            lowers = [word.lower() for word in self.words]
+            if "’" in self.text:
+                lowers = [word.replace("’", "'") for word in lowers]
+            self.lowers = lowers
+            return lowers
+        if name in {"starts", "ends"}:
+            bounds = self._bounds
+            if bounds is None:
+                parts = chain.from_iterable(zip(self.gaps, self.words, strict=False))
+                bounds = list(accumulate(map(len, parts)))
+            self.starts, self.ends = bounds[::2], bounds[1::2]
+            return self.starts if name == "starts" else self.ends
+        raise AttributeError(name)
 
     def lower(self, index: int) -> str:
         """The word at `index` in lower case, or nothing beyond the ends."""
-        return self.lowers[index] if 0 <= index < len(self.lowers) else ""
+        return self.lowers[index] if 0 <= index < len(self.words) else ""
 
     def word(self, index: int) -> str:
         """The word at `index`, or nothing beyond the ends."""
@@ -94,83 +98,86 @@ class Document:
 
 def tokenize(text: str) -> Document:
     """The words of `text` outside protected spans, with the gaps between them."""
-    document = Document(text)
-    if _SPECIAL.search(text) is None:
-        _add_plain(document)
-    else:
-        gaps: list[str] = []
-        gap = _add_words(document, gaps, (0, len(text)), "")
-        document.gaps = [*gaps, gap]
-    document.lowers = [word.lower() for word in document.words]
-    if "’" in text:
-        document.lowers = [word.replace("’", "'") for word in document.lowers]
-    return document
+    if not has_sign(text):
+        parts = _splitter(text).split(text)
+        return Document(text, parts[1::2], parts[::2])
+    kinds = possible_kinds(text)
+    cutter = _Cutter(text, kinds)
+    cutter.add(0, len(text), kinds if has_line(text) else without_lines(kinds))
+    return Document(text, cutter.words, [*cutter.gaps, cutter.gap], cutter.bounds)
 
 
-class _Gaps(Sequence[str]):
-    """The gaps of a text without protected spans, cut out when they are asked for."""
-
-    __slots__ = ("_ends", "_starts", "_text")
-
-    def __init__(self, text: str, starts: list[int], ends: list[int]) -> None:
-        self._text, self._starts, self._ends = text, starts, ends
-
-    def __len__(self) -> int:
-        return len(self._starts) + 1
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if index < 0 or index > len(self._starts):
-            raise IndexError(index)
-        start = self._ends[index - 1] if index else 0
-        end = self._starts[index] if index < len(self._starts) else len(self._text)
-        return self._text[start:end]
+def _splitter(text: str) -> re.Pattern[str]:
+    return _SPLIT_ASCII if text.isascii() else _SPLIT
 
 
-def _add_plain(document: Document) -> None:
-    text = document.text
-    spans = [match.span() for match in _PLAIN.finditer(text)]
-    document.words = [text[start:end] for start, end in spans]
-    document.starts = [start for start, _ in spans]
-    document.ends = [end for _, end in spans]
-    document.gaps = _Gaps(text, document.starts, document.ends)
+class _Cutter:
+    """Collects words around protected spans; `gap` is what stands after the last word so far."""
 
+    def __init__(self, text: str, kinds: int) -> None:
+        self.text, self.kinds = text, kinds
+        self.words: list[str] = []
+        self.gaps: list[str] = []
+        self.bounds: list[int] = []
+        self.gap = ""
+        self._split = _splitter(text).split
 
-def _add_words(document: Document, gaps: list[str], span: tuple[int, int], gap: str) -> str:
-    text, (start, end) = document.text, span
-    position = start
-    for match in _FULL.finditer(text, start, end):
-        first, last = match.span()
-        gap += text[position:first]
-        position = last
-        if match.lastgroup == "word":
-            gaps.append(gap)
-            document.words.append(text[first:last])
-            document.starts.append(first)
-            document.ends.append(last)
-            gap = ""
+    def add(self, start: int, end: int, kinds: int) -> None:
+        """Add what is between two offsets, in which spans of `kinds` can be."""
+        if starts_a_word(kinds):
+            self._add_by_pattern(start, end, kinds)
         else:
-            gap = _add_prose_inside(document, gaps, (first, last), gap + PROTECTED)
-    return gap + text[position:end]
+            self._add_by_cutting(start, end, kinds)
 
+    def _add_by_cutting(self, start: int, end: int, kinds: int) -> None:
+        position = start
+        if kinds:
+            for match in pattern_of(kinds).finditer(self.text, start, end):
+                first, last = match.span()
+                self._add_plain(position, first)
+                self._add_protected(first, last)
+                position = last
+        self._add_plain(position, end)
 
-def _add_prose_inside(document: Document, gaps: list[str], span: tuple[int, int], gap: str) -> str:
-    text, (start, end) = document.text, span
-    if text[start] not in "$\\":
-        return gap
-    position = start
-    while match := _TEXT_COMMAND.search(text, position, end):
-        close = _matching_brace(text, match.end(), end)
-        gap = _add_words(document, gaps, (match.end(), close), gap + EDGE) + EDGE
-        position = max(close, match.end())
-    return gap
+    def _add_by_pattern(self, start: int, end: int, kinds: int) -> None:
+        position = start
+        for match in pattern_of(kinds, _WORD).finditer(self.text, start, end):
+            first, last = match.span()
+            self.gap += self.text[position:first]
+            position = last
+            if match.lastgroup == "word":
+                self.gaps.append(self.gap)
+                self.words.append(self.text[first:last])
+                self.bounds += (first, last)
+                self.gap = ""
+            else:
+                self._add_protected(first, last)
+        self.gap += self.text[position:end]
+
+    def _add_plain(self, start: int, end: int) -> None:
+        parts = self._split(self.text[start:end])
+        if len(parts) == 1:
+            self.gap += parts[0]
+            return
+        self.gaps.append(self.gap + parts[0])
+        self.gaps += parts[2:-1:2]
+        self.gap = parts[-1]
+        self.words += parts[1::2]
+        self.bounds += list(accumulate(map(len, parts), initial=start))[1:-1]
+
+    def _add_protected(self, start: int, end: int) -> None:
+        r"""Add a protected span: one character of the gap, but for the prose in its `\text{}`."""
+        text = self.text
+        self.gap += PROTECTED
+        if text[start] not in "$\\":
+            return
+        position = start
+        while match := _TEXT_COMMAND.search(text, position, end):
+            close = _matching_brace(text, match.end(), end)
+            self.gap += EDGE
+            self.add(match.end(), close, self.kinds)
+            self.gap += EDGE
+            position = max(close, match.end())
 
 
 def _matching_brace(text: str, start: int, end: int) -> int:

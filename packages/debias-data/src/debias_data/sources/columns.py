@@ -37,11 +37,7 @@ def iter_parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tupl
         InvalidInputError: truncated or not Parquet.
         BadRowError: a column is missing.
     """
-    try:
-        file = pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidInputError(f"{path}: truncated, or not a Parquet file: {error}") from error
-    with file:
+    with _opened(path) as file:
         for column in columns:
             if column not in file.schema_arrow.names:
                 found = ", ".join(file.schema_arrow.names)
@@ -51,12 +47,41 @@ def iter_parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tupl
         number = 0
         try:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
-                for values in zip(*(batch[name].to_pylist() for name in columns), strict=True):
+                cells = [_cells(batch[name], path, number, name) for name in columns]
+                for values in zip(*cells, strict=True):
                     number += 1
                     yield number, values
         except (pa.ArrowException, OSError) as error:
             raise InvalidInputError(f"{path}: damaged after row {number}: {error}") from error
-        except UnicodeDecodeError as error:
-            raise BadRowError(
-                path, number + 1, f"invalid UTF-8 within this batch: {error}"
-            ) from error
+
+
+def _cells(column: pa.Array, path: Path, before: int, name: str) -> list[Cell]:
+    try:
+        cells: list[Cell] = column.to_pylist()
+    except UnicodeDecodeError:
+        for number, cell in enumerate(column, start=before + 1):
+            try:
+                cell.as_py()
+            except UnicodeDecodeError as error:
+                raise BadRowError(
+                    path, number, f"invalid UTF-8 at byte {error.start}", column=name
+                ) from error
+        raise
+    return cells
+
+
+def count_rows(path: Path) -> int:
+    """Number of rows, from the file's footer.
+
+    Raises:
+        InvalidInputError: truncated or not Parquet.
+    """
+    with _opened(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidInputError(f"{path}: truncated, or not a Parquet file: {error}") from error

@@ -1,0 +1,114 @@
+"""Whether `his` is her or hers: it stands alone when no noun phrase follows."""
+
+from __future__ import annotations
+
+from debias_data.gender.phrases import FUNCTION_WORDS, ends_here
+from debias_data.gender.tokens import PROTECTED, Document
+from debias_data.gender.words import (
+    ADVERBS,
+    BASE_VERBS,
+    BE,
+    CONJUNCTIONS,
+    DETERMINERS,
+    MODALS,
+    PREPOSITIONS,
+    PRONOUNS,
+    SUBJECT_VERBS,
+    word_set,
+)
+
+_OWNED_AFTER_FUNCTION = word_set("after before over under about then once so up")
+
+
+def his_stands_alone(document: Document, index: int) -> tuple[bool, float]:  # noqa: C901, PLR0911 - one return a rule
+    """Whether the `his` at `index` stands alone, and how sure that is, in 0..1."""
+    gap = document.gap_after(index).strip()
+    after, then = document.lower(index + 1), document.lower(index + 2)
+    before = document.lower(index - 1)
+    if ends_here(document, index):
+        return True, 0.98
+    if PROTECTED in gap or gap[:1] in {"(", '"', "“", "'", "‘", "$", "£", "€"}:
+        return False, 0.9
+    if gap.startswith("/"):
+        return after in {"hers", "theirs", "mine"}, 0.8
+    if before == "of" and _is_double_genitive(document, index):
+        # `a friend of his scored`, `a friend of his is`: no noun that `his` could own.
+        if after in SUBJECT_VERBS or after in FUNCTION_WORDS or after.endswith("ly"):
+            return True, 0.85
+        return False, 0.8
+    if after in {"and", "or"}:
+        if before in BE or before in {"than", "as"}:
+            return True, 0.85
+        return then in {"hers", "mine", "yours", "theirs"}, 0.8
+    if after in MODALS:
+        return then in BASE_VERBS or then == "not", 0.8
+    if after in {
+        "own",
+        "very",
+        "only",
+        "other",
+        "all",
+        "every",
+        "many",
+        "few",
+        "several",
+        "both",
+        "half",
+        "no",
+        "like",
+        "past",
+        "inside",
+        "outside",
+        "down",
+        "off",
+        "much",
+        "such",
+    }:
+        return False, 0.9
+    if after in {
+        "is",
+        "was",
+        "are",
+        "were",
+        "has",
+        "had",
+        "does",
+        "did",
+        "would",
+        "could",
+        "should",
+    }:
+        return True, 0.95
+    if after in _OWNED_AFTER_FUNCTION or after in ADVERBS - {"too", "also", "instead", "alone"}:
+        return False, 0.8
+    if after in DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | {"too", "also", "instead"}:
+        return True, 0.8
+    return False, 0.97
+
+
+def _is_double_genitive(document: Document, index: int) -> bool:
+    return any(
+        document.lower(index - offset)
+        in {
+            "a",
+            "an",
+            "some",
+            "any",
+            "another",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "no",
+            "that",
+            "this",
+            "those",
+            "these",
+            "many",
+            "several",
+            "which",
+            "every",
+        }
+        for offset in (3, 4)
+    )

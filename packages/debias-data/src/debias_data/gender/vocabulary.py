@@ -1,0 +1,157 @@
+"""What a word may be on its own, before its context is looked at; looked up once a spelling.
+
+Most words are nothing: a text is read by asking for all of its words at once, and only the few
+that may be something are looked at in their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
+
+from debias_data.gender.context import is_sure
+from debias_data.gender.fixed import is_ever_fixed
+from debias_data.gender.lexicon import Entry, lexicon
+from debias_data.gender.names import NameEntry, lookup_form, name_table, split_possessive
+from debias_data.gender.refusals import is_suspect
+from debias_data.gender.types import Gender
+from debias_data.gender.words import word_set
+
+_MAX_SPELLINGS = 1 << 17
+_MAX_LENGTH = 40
+
+
+class Piece(NamedTuple):
+    """A gendered form inside a word: `he` of `he'll`, offsets in the word.
+
+    `is_sure` is true where no context can speak against it.
+    """
+
+    start: int
+    end: int
+    entry: Entry
+    is_sure: bool = False
+
+
+class SpeltName(NamedTuple):
+    """A given name, without a possessive, as it is written, and which it is.
+
+    `is_free` is true where it is part of no fixed expression.
+    """
+
+    base: str
+    entry: NameEntry
+    is_free: bool
+
+
+class Spelt(NamedTuple):
+    """What a word may be.
+
+    Attributes:
+        pieces: the gendered forms in it.
+        name: the given name that it may be.
+        is_suspect: it may belong to a predicate bound to one sex, or to a real person's name.
+    """
+
+    pieces: tuple[Piece, ...]
+    name: SpeltName | None
+    is_suspect: bool
+
+
+class _Vocabulary(dict[str, Spelt | None]):
+    """Every spelling met so far, with None for those that are nothing."""
+
+    def __missing__(self, word: str) -> Spelt | None:
+        found = _spelt(word)
+        if len(word) <= _MAX_LENGTH:
+            if len(self) >= _MAX_SPELLINGS:
+                self.clear()
+            self[word] = found
+        return found
+
+
+@cache
+def vocabulary() -> Mapping[str, Spelt | None]:
+    """What each word may be, by its spelling; any word can be asked for."""
+    return _Vocabulary()
+
+
+def _spelt(word: str) -> Spelt | None:
+    lower = word.lower().replace("’", "'")
+    free = not is_ever_fixed(lower)
+    pieces = tuple(
+        piece._replace(is_sure=free and is_sure(word, piece.entry)) for piece in _pieces(lower)
+    )
+    name, suspect = name_among(word, {}), is_suspect(lower)
+    return Spelt(pieces, name, suspect) if pieces or name or suspect else None
+
+
+def name_among(word: str, extra: Mapping[str, Gender]) -> SpeltName | None:
+    """The given name that `word` may be, where a caller's names come before the table's."""
+    if not word[0].isupper():
+        return None
+    table = name_table()
+    is_free = not is_ever_fixed(word.lower().replace("’", "'"))
+    if word in table and word not in extra:
+        return SpeltName(word, table[word], is_free)
+    base, _ = split_possessive(word)
+    form = lookup_form(base)
+    entry = table.get(form)
+    if form in extra:
+        entry = NameEntry(form, extra[form], form, is_word=entry is None or entry.is_word)
+    return SpeltName(base, entry, is_free) if entry is not None else None
+
+
+_UNREAD_BEFORE = word_set(
+    "spider super bat iron ant x pac he she cat wonder aqua hang snow one two three four five "
+    "six seven eight nine ten eleven twelve yes straw stick bogey mega rocket"
+)
+
+
+def _pieces(lower: str) -> list[Piece]:
+    """The gendered parts of a word: all of it, or parts of `he'll`, `half-brother's`."""
+    words = lexicon()
+    if lower in words:
+        return [Piece(0, len(lower), words[lower])]
+    if lower.isalpha() or lower.isdigit():
+        return []
+    base, _, suffix = lower.partition("'")
+    if suffix and suffix not in {"s", "d", "ll", "ve", "re"}:
+        return []
+    if "-" not in base:
+        entry = words.get(base)
+        if entry is None or (entry.kind == "pronoun" and entry.form not in {"he", "she"}):
+            return []
+        return [Piece(0, len(base), entry)]
+    return _hyphenated_or_plain(base)
+
+
+def _hyphenated(base: str) -> list[Piece]:
+    words = lexicon()
+    for tail in ("-in-law", "-to-be"):
+        if base.endswith(tail):
+            return _hyphenated_or_plain(base.removesuffix(tail))
+    parts = base.split("-")
+    found: list[Piece] = []
+    position = 0
+    for number, part in enumerate(parts):
+        entry = words.get(part)
+        last = number == len(parts) - 1
+        if (
+            entry is not None
+            and entry.kind in {"noun", "adj"}
+            and not (number and parts[number - 1] in _UNREAD_BEFORE)
+        ):
+            joined = not last and (
+                parts[number + 1] in words or parts[number + 1] in {"only", "led", "dominated"}
+            )
+            if last or joined:
+                found.append(Piece(position, position + len(part), entry))
+        position += len(part) + 1
+    return found
+
+
+def _hyphenated_or_plain(base: str) -> list[Piece]:
+    entry = lexicon().get(base)
+    return [Piece(0, len(base), entry)] if entry is not None else _hyphenated(base)

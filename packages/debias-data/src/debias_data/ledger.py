@@ -1,0 +1,101 @@
+"""What a build remembers of every pair: a few numbers in arrays, whatever the texts' size."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from debias_data.work import Facts
+
+Kind = Literal["origin", "domain", "source", "split"]
+KINDS: tuple[Kind, ...] = ("origin", "domain", "source", "split")
+Measure = Literal["confidence", "characters", "words_apart", "characters_apart", "tokens_apart"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+
+
+def digest64(text: str) -> int:
+    """64 bits that stand for a text; two of a billion texts share them with p < 0.03."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest(), "big")
+
+
+class Ledger:
+    """The pairs of a build by place, from 0: strata as codes, measures as numbers."""
+
+    def __init__(self) -> None:
+        self.names: dict[Kind, list[str]] = {kind: [] for kind in KINDS}
+        self.codes: dict[Kind, array[int]] = {kind: array("I") for kind in KINDS}
+        self.measures: dict[Measure, array[float]] = {kind: array("d") for kind in MEASURES}
+        self.clusters = array("Q")
+        self.signatures = bytearray()
+        self.spares = bytearray()
+        self._numbers: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
+        self._ids: set[int] = set()
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.clusters)
+
+    def add(self, facts: Facts, *, is_spare: bool = False) -> bool:
+        """Enter a pair; False, and nothing entered, when its id is there already.
+
+        A spare pair is in the table only where a stratum has to be completed.
+        """
+        identity = digest64(facts.pair_id)
+        if identity in self._ids:
+            return False
+        self._ids.add(identity)
+        for kind in KINDS:
+            name = getattr(facts, kind)
+            number = self._numbers[kind].get(name)
+            if number is None:
+                number = self._numbers[kind][name] = len(self.names[kind])
+                self.names[kind].append(name)
+            self.codes[kind].append(number)
+        for measure in MEASURES:
+            self.measures[measure].append(getattr(facts, measure))
+        self.clusters.append(digest64(facts.cluster_id))
+        self.signatures += facts.signature
+        self.spares.append(is_spare)
+        return True
+
+    @property
+    def num_pairs(self) -> int:
+        """Number of pairs without the spare ones."""
+        return len(self.spares) - self.spares.count(1)
+
+    def name(self, kind: Kind, place: int) -> str:
+        """The stratum of a pair."""
+        return self.names[kind][self.codes[kind][place]]
+
+    def strata(self, kind: Kind, places: Sequence[int]) -> Counter[str]:
+        """Number of pairs by stratum, of the pairs at `places`."""
+        codes, names = self.codes[kind], self.names[kind]
+        counts = Counter(codes[place] for place in places)
+        return Counter({names[code]: count for code, count in counts.items()})
+
+    def crossed(self, kind: Kind, other: Kind, places: Sequence[int]) -> Counter[tuple[str, str]]:
+        """Number of pairs by two strata at once."""
+        codes, others = self.codes[kind], self.codes[other]
+        counts = Counter((codes[place], others[place]) for place in places)
+        return Counter(
+            {
+                (self.names[kind][code], self.names[other][second]): count
+                for (code, second), count in counts.items()
+            }
+        )
+
+    def cluster_in_two_splits(self) -> int | None:
+        """The place of the first pair whose cluster is in another split too, or None."""
+        first: dict[int, int] = {}
+        if len(self.names["split"]) < 2:
+            return None
+        for place, (cluster, split) in enumerate(
+            zip(self.clusters, self.codes["split"], strict=True)
+        ):
+            if first.setdefault(cluster, split) != split:
+                return place
+        return None

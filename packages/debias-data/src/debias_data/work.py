@@ -1,0 +1,236 @@
+"""What is done with a chunk of problems, here or in worker processes: the same either way.
+
+A chunk comes back as rows in an Arrow batch, which is cheap to hand over, and the few facts about
+each pair that the build keeps in memory.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from debias_data.config import SplitConfig, SplitName
+from debias_data.counterfactual import Dropped, Made, make_pair
+from debias_data.errors import DebiasDataError
+from debias_data.gender.labelling import label
+from debias_data.ledger import digest64
+from debias_data.minhash import signature
+from debias_data.overlap import BenchmarkIndex
+from debias_data.sources.base import Item, Pair, Problem, Prompt
+from debias_data.splits import split_of
+from debias_data.table import SCHEMA, PairRow, SpanRow
+from debias_data.token_counts import names_of_equal_length, token_counter
+
+CHUNK = 256
+_MARK_VARIANTS = 512
+_PARENT_CHECK_SECONDS = 0.5
+
+
+class Facts(NamedTuple):
+    """What a build remembers of a pair whose rows are on disk.
+
+    Attributes:
+        origin: the gender of the given text, `marked` or `published`.
+        characters: of the female prompt.
+        words_apart, characters_apart: female minus male prompt.
+        tokens_apart: the same in tokens, where a tokenizer is given.
+        overlap: the benchmark that a prompt shares a word sequence with.
+        signature: of the female prompt, where near-duplicates are looked for.
+    """
+
+    pair_id: str
+    cluster_id: str
+    source: str
+    domain: str
+    split: str
+    origin: str
+    confidence: float
+    characters: int
+    words_apart: int
+    characters_apart: int
+    tokens_apart: float
+    overlap: str | None
+    signature: bytes
+
+
+class Chunk(NamedTuple):
+    """What became of a chunk.
+
+    Attributes:
+        outcomes: one an item.
+        rows: of the pairs, two a pair.
+        spares: pairs that can be made of items which became none.
+        spare_rows: their rows.
+    """
+
+    outcomes: list[Facts | Dropped]
+    rows: pa.RecordBatch
+    spares: list[Facts]
+    spare_rows: pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How the items of one source are worked.
+
+    Attributes:
+        forced: puts all pairs into one split.
+        benchmarks: what pairs are compared with.
+        duplicate_words: length of the word sequences of signatures; 0 makes none.
+        wants_spares: neutral problems become marked pairs in reserve.
+        tokenizer: counts tokens and prefers names of equal length; None does neither.
+    """
+
+    min_confidence: float
+    split: SplitConfig
+    seed: int
+    forced: SplitName | None
+    benchmarks: BenchmarkIndex | None = None
+    duplicate_words: int = 0
+    tokenizer: Path | None = None
+    wants_spares: bool = False
+
+    def __call__(self, items: Iterable[Item]) -> Chunk:
+        """Work the items."""
+        made: list[Made | Dropped] = []
+        spare: list[Made] = []
+        for item in items:
+            pair = self._pair(item)
+            made.append(pair)
+            if self.wants_spares and isinstance(item, Problem) and isinstance(pair, Dropped):
+                marked = self._pair(_to_be_marked(item))
+                if pair.reason == "neutral" and isinstance(marked, Made):
+                    spare.append(marked)
+        outcomes = [pair if isinstance(pair, Dropped) else self._facts(pair) for pair in made]
+        pairs = [pair for pair in made if isinstance(pair, Made)]
+        return Chunk(outcomes, _rows(pairs), [self._facts(pair) for pair in spare], _rows(spare))
+
+    def _pair(self, item: Item) -> Made | Dropped:
+        opposites = names_of_equal_length(self.tokenizer) if self.tokenizer is not None else None
+        pair = _work(item, self.min_confidence, opposites)
+        if isinstance(pair, Made):
+            cluster = pair.rows[0]["cluster_id"]
+            split = self.forced or split_of(cluster, shares=self.split, seed=self.seed)
+            for row in pair.rows:
+                row["split"] = split
+        return pair
+
+    def _facts(self, pair: Made) -> Facts:
+        female, male = pair.rows
+        first, second = female["prompt"], male["prompt"]
+        words, benchmarks = self.duplicate_words, self.benchmarks
+        count = token_counter(self.tokenizer) if self.tokenizer is not None else None
+        return Facts(
+            pair_id=female["pair_id"],
+            cluster_id=female["cluster_id"],
+            source=female["source"],
+            domain=female["domain"],
+            split=female["split"],
+            origin=pair.origin,
+            confidence=pair.confidence,
+            characters=len(first),
+            words_apart=len(first.split()) - len(second.split()),
+            characters_apart=len(first) - len(second),
+            tokens_apart=math.nan if count is None else count(first) - count(second),
+            overlap=benchmarks.find(first, second) if benchmarks is not None else None,
+            signature=signature(first, words).tobytes() if words else b"",
+        )
+
+
+def _rows(pairs: list[Made]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([row for p in pairs for row in p.rows], schema=SCHEMA)
+
+
+def _to_be_marked(problem: Problem) -> Problem:
+    # Frames and names vary with the text, and with nothing else.
+    variant = digest64(problem.text) % _MARK_VARIANTS
+    return replace(problem, operation="mark", variant=variant)
+
+
+def worked(items: Iterator[Item], task: Task, *, workers: int) -> Generator[Chunk, None, None]:
+    """The chunks of `items`, in order, by `workers` processes (1: this one).
+
+    Raises:
+        DebiasDataError: a worker process was killed.
+    """
+    chunks = iter(lambda: list(islice(items, CHUNK)), [])
+    if workers == 1:
+        yield from map(task, chunks)
+        return
+    pool = ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(os.getpid(), task))
+    try:
+        waiting: deque[Future[Chunk]] = deque()
+        for chunk in chunks:
+            waiting.append(pool.submit(_run, chunk))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise DebiasDataError(
+            "a worker process was killed, most often because the memory ran out; set a smaller "
+            "number of `workers`"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+# The task of this worker process: handed over once, since it may hold large benchmarks.
+_tasks: list[Task] = []
+
+
+def _run(items: list[Item]) -> Chunk:
+    return _tasks[-1](items)
+
+
+def _start_worker(parent: int, task: Task) -> None:
+    _tasks.append(task)
+    # The parent decides about interruption; a worker only ends with it, however it ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    pause = threading.Event()
+    while os.getppid() == parent:
+        pause.wait(_PARENT_CHECK_SECONDS)
+    os._exit(1)
+
+
+def _work(item: Item, min_confidence: float, opposites: Mapping[str, str] | None) -> Made | Dropped:
+    if isinstance(item, Problem):
+        return make_pair(item, min_confidence=min_confidence, opposites=opposites)
+    if isinstance(item, Pair):
+        rows = (_row(item, "female", item.female), _row(item, "male", item.male))
+        return Made(rows, "published", 1.0)
+    return Dropped(item.reason, item.place, item.source)
+
+
+def _row(pair: Pair, group: str, prompt: Prompt) -> PairRow:
+    spans = prompt.spans
+    if spans is None:
+        spans = tuple((s.start, s.end, s.text) for s in label(prompt.text).spans)
+    return PairRow(
+        pair_id=pair.pair_id,
+        cluster_id=pair.cluster_id,
+        group=group,
+        prompt=prompt.text,
+        reference=prompt.reference,
+        source=pair.source,
+        domain=pair.domain,
+        split="train",
+        spans=[SpanRow(start=start, end=end, text=text) for start, end, text in spans],
+    )
