@@ -2,9 +2,10 @@
 
     python bench/core_entropy.py --n 1024 --d 1536 --v 151936 --threads 2 --out result.json
 
-Times: all variants in one process, in a fresh random order every repetition; every figure is the
-median over repetitions of (variant / bare logits GEMM of the same repetition), for wall time and
-for CPU time, which other work on the machine disturbs less. Memory: every variant alone in a fresh
+Times: all variants in one process, in a fresh random order every repetition, with a bare logits
+GEMM before and after each; every figure is the median over repetitions of (variant / mean of its
+two GEMMs), so that a machine that is slow for a while is slow for both, for wall time and for CPU
+time, which other work on the machine disturbs less. Memory: every variant alone in a fresh
 process, highest resident size minus the size before the call, in NV = one float32 [N, V] tensor.
 TRL's fused head (`trl` 1.16 or later) is measured where it is installed.
 
@@ -184,16 +185,31 @@ def timed(run: Variant, inputs: Inputs) -> Seconds:
     return Seconds(time.perf_counter() - wall, time.process_time() - cpu)
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A variant, and the bare GEMMs right before and after it."""
+
+    run: Seconds
+    floor: Seconds
+
+
 def measure_times(
     variants: dict[str, Variant], inputs: Inputs, repetitions: int
-) -> dict[str, list[Seconds]]:
+) -> dict[str, list[Measured]]:
     """Return the times of every variant, one a repetition."""
-    times: dict[str, list[Seconds]] = {name: [] for name in variants}
+    times: dict[str, list[Measured]] = {name: [] for name in variants}
+    before = timed(bare_gemm, inputs)
     for repetition in range(repetitions):
         for name in random.Random(repetition).sample(list(variants), len(variants)):
             seconds = timed(variants[name], inputs)
-            times[name].append(seconds)
-            report(f"{name}: {seconds.wall:.2f} s, {seconds.cpu:.2f} s of CPU time")
+            after = timed(bare_gemm, inputs)
+            floor = Seconds((before.wall + after.wall) / 2, (before.cpu + after.cpu) / 2)
+            times[name].append(Measured(seconds, floor))
+            before = after
+            report(
+                f"{name}: {seconds.wall:.2f} s, {seconds.cpu:.2f} s of CPU time, "
+                f"{seconds.cpu / floor.cpu:.2f} of the GEMMs around it"
+            )
     return times
 
 
@@ -209,20 +225,20 @@ def warm_up(variants: dict[str, Variant], size: Size) -> None:
         run(inputs)
 
 
-def ratios(times: dict[str, list[Seconds]]) -> dict[str, dict[str, float]]:
+def ratios(times: dict[str, list[Measured]]) -> dict[str, dict[str, float]]:
     """Return medians over repetitions of the ratios to the floor, and the median seconds."""
-    floor = times[FLOOR]
-    table = {}
-    for name, seconds in times.items():
-        pairs = list(zip(seconds, floor, strict=True))
-        table[name] = {
-            "wall": statistics.median(one.wall / base.wall for one, base in pairs),
-            "cpu": statistics.median(one.cpu / base.cpu for one, base in pairs),
-            "wall_best": min(s.wall for s in seconds) / min(s.wall for s in floor),
-            "cpu_best": min(s.cpu for s in seconds) / min(s.cpu for s in floor),
-            "seconds": statistics.median(s.wall for s in seconds),
+    fastest_wall = min(one.floor.wall for found in times.values() for one in found)
+    fastest_cpu = min(one.floor.cpu for found in times.values() for one in found)
+    return {
+        name: {
+            "wall": statistics.median(one.run.wall / one.floor.wall for one in found),
+            "cpu": statistics.median(one.run.cpu / one.floor.cpu for one in found),
+            "wall_best": min(one.run.wall for one in found) / fastest_wall,
+            "cpu_best": min(one.run.cpu for one in found) / fastest_cpu,
+            "seconds": statistics.median(one.run.wall for one in found),
         }
-    return table
+        for name, found in times.items()
+    }
 
 
 def resident_bytes(field: str) -> int:

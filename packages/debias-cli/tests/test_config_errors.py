@@ -99,15 +99,17 @@ SINGLE = [
         "  objective: {kind: gapp}",
         [
             "p.yaml:7:21 train.objective.kind: 'gapp' is not one of 'constrained', 'group_gap', "
-            "'gee', 'pair_gap', 'direct_gap', 'em'; did you mean 'pair_gap'?"
+            "'gee', 'pair_gap', 'direct_gap', 'em', 'placebo', 'cda', 'consistency', 'plugin'; "
+            "did you mean 'pair_gap'?"
         ],
     ),
     (
         "  max_steps: 5",
         "  objective: {rho: 3}",
         [
-            "p.yaml:7:3 train.objective: 'kind' is missing (one of 'constrained', 'direct_gap', "
-            "'em', 'gee', 'group_gap', 'pair_gap')"
+            "p.yaml:7:3 train.objective: 'kind' is missing (one of 'cda', 'consistency', "
+            "'constrained', 'direct_gap', 'em', 'gee', 'group_gap', 'pair_gap', 'placebo', "
+            "'plugin')"
         ],
     ),
     (
@@ -133,10 +135,11 @@ SINGLE = [
         "    - kind: gms8k",
         [
             "p.yaml:10:13 evaluate.tasks.0.kind: 'gms8k' is not one of 'gsm8k', 'math', "
-            "'math500', 'aime24', 'aime25', 'math_jsonl', 'humaneval', 'humaneval_plus', 'mbpp', "
+            "'math500', 'aime24', 'aime25', 'college_math', 'svamp', 'math_jsonl', "
+            "'counterfactual_maths', 'humaneval', 'humaneval_plus', 'mbpp', "
             "'mbpp_sanitized', 'mbpp_plus', 'bigcodebench', 'livecodebench', 'winogender', "
-            "'winobias', 'crows_pairs', 'stereoset', 'bbq', 'perplexity', 'entropy_gap'; "
-            "did you mean 'gsm8k'?"
+            "'winobias', 'crows_pairs', 'crows_pairs_mean', 'stereoset', 'bbq', 'perplexity', "
+            "'word_counts', 'diversity', 'entropy_gap'; did you mean 'gsm8k'?"
         ],
     ),
     (

@@ -1,6 +1,6 @@
 """The configuration says what debias-core takes: same fields, same defaults."""
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import get_args
 
@@ -9,10 +9,17 @@ import pytest
 from debias_cli.config.load import parse_config
 from debias_cli.config.model import PromptSection
 from debias_cli.config.objectives import Objective
-from debias_cli.config.train import TrainSection
+from debias_cli.config.train import LoraSection, TrainSection
 from debias_cli.stages.graph import training_runs
 from debias_cli.stages.training import objective_config, train_config
-from debias_core.config import ConstrainedConfig, ObjectiveConfig, PromptFormat, TrainConfig
+from debias_core.config import (
+    TRACKERS,
+    ConstrainedConfig,
+    LoraConfig,
+    ObjectiveConfig,
+    PromptFormat,
+    TrainConfig,
+)
 
 OBJECTIVES = {cls.model_fields["kind"].annotation: cls for cls in get_args(get_args(Objective)[0])}
 BY_KIND = {get_args(kind)[0]: cls for kind, cls in OBJECTIVES.items()}
@@ -25,10 +32,15 @@ def test_every_objective_of_core_can_be_said() -> None:
 @pytest.mark.parametrize("core", get_args(ObjectiveConfig), ids=lambda cls: cls.kind)
 def test_objectives_have_the_same_fields_and_defaults(core: type) -> None:
     ours = BY_KIND[core.kind]  # type: ignore[attr-defined] # every objective config has it
-    assert {field.name: field.default for field in fields(core)} == {
-        name: field.default for name, field in ours.model_fields.items() if name != "kind"
-    }
-    assert objective_config(ours(kind=core.kind)) == core()  # type: ignore[attr-defined]
+    required = {field.name for field in fields(core) if _has_no_default(field)}
+    assert required == {name for name, f in ours.model_fields.items() if f.is_required()} - {"kind"}
+    given = dict.fromkeys(required, "x")
+    assert {field.name for field in fields(core)} == set(ours.model_fields) - {"kind"}
+    assert objective_config(ours(kind=core.kind, **given)) == core(**given)  # type: ignore[attr-defined]
+
+
+def _has_no_default(field: Field[object]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def test_training_has_the_same_fields_and_defaults() -> None:
@@ -46,6 +58,15 @@ def test_training_has_the_same_fields_and_defaults() -> None:
     assert ours == core
 
 
+def test_adapters_have_the_same_fields_and_defaults() -> None:
+    assert {field.name: field.default for field in fields(LoraConfig)} == {
+        name: field.default for name, field in LoraSection.model_fields.items()
+    }
+    assert get_args(TrainSection.model_fields["lora"].annotation)[0] is LoraSection
+    trackers = get_args(get_args(TrainSection.model_fields["trackers"].annotation)[0])
+    assert trackers == TRACKERS
+
+
 def test_prompts_have_the_same_fields_and_defaults() -> None:
     assert PromptFormat(**PromptSection().model_dump()) == PromptFormat()
 
@@ -61,6 +82,9 @@ train:
   max_steps: 4
   learning_rate: 1e-5
   seeds: [3]
+  lora: {rank: 4, target_modules: [q_proj, v_proj]}
+  mixed_precision: bf16
+  trackers: [tensorboard]
 """
     config = parse_config(text, source="p", base=Path("/")).config
     main, other = (train_config(config, run) for run in training_runs(config.train))
@@ -68,6 +92,9 @@ train:
         objective=ConstrainedConfig(rho=5),
         max_steps=4,
         learning_rate=1e-5,
+        lora=LoraConfig(rank=4, target_modules=("q_proj", "v_proj")),
+        mixed_precision="bf16",
+        trackers=("tensorboard",),
         seed=3,
         dtype="bfloat16",
         device="cpu",

@@ -10,7 +10,8 @@ from transformers import Qwen2ForCausalLM
 from debias_core.entropy import token_entropy
 from debias_core.errors import DataError
 from debias_core.reference import FrozenModel
-from debias_core.sampling import SamplingConfig, sample
+from debias_core.samplers.model import sample
+from debias_core.sampling import SamplingConfig
 from debias_core.scoring import ScoredRow, score
 
 ROWS = [

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -38,8 +37,8 @@ class Checkpoint:
     Attributes:
         step: steps taken.
         key: digest of config and data; another run's checkpoint is not continued from.
-        weights: of the model.
-        kept: the weights worth keeping so far.
+        weights: those that are trained; with an adapter, the adapter's.
+        kept: the same, as they were when they were worth keeping.
         optimizer: `state_dict()` of the optimiser.
         state: the rest, as plain JSON values.
     """
@@ -131,8 +130,7 @@ def _verify(path: Path) -> None:
 
 
 def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    # clones: tied weights share storage, which safetensors refuses
-    save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, path)
+    save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, path)
 
 
 def _flatten_optimizer(state: Json) -> tuple[dict[str, Tensor], Json]:
@@ -163,8 +161,3 @@ def _fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def clone_weights(model: torch.nn.Module) -> dict[str, Tensor]:
-    """Returns a copy of the model's state on the CPU."""
-    return {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}

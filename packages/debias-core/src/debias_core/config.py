@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -14,6 +15,9 @@ from debias_core.errors import ConfigError
 
 GROUPS: tuple[str, str] = ("female", "male")
 """The declared groups; a gap is the first minus the second."""
+
+TRACKERS: tuple[str, ...] = ("tensorboard", "wandb", "trackio")
+"""What a run's log can be sent to, through accelerate."""
 
 
 def _require(condition: bool, message: str) -> None:  # noqa: FBT001 - reads like assert
@@ -165,6 +169,24 @@ class ConsistencyConfig(Anchors):
         _check_positive(self, "scale")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginConfig(Anchors):
+    """An objective that another package brings (entry points `debias_core.objectives`).
+
+    Attributes:
+        name: of the entry point.
+        options: keyword arguments of the objective.
+    """
+
+    kind: ClassVar[str] = "plugin"
+    name: str
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        Anchors.__post_init__(self)
+        _require(bool(self.name), "name must be that of an entry point, not empty")
+
+
 ObjectiveConfig = (
     GroupGapConfig
     | GeeConfig
@@ -175,6 +197,7 @@ ObjectiveConfig = (
     | PlaceboConfig
     | CdaConfig
     | ConsistencyConfig
+    | PluginConfig
 )
 
 
@@ -197,6 +220,38 @@ class PromptFormat:
         _require(
             self.system is None or self.chat_template,
             "prompt.system needs prompt.chat_template: a plain prompt has no system message",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraConfig:
+    """Trains a low-rank adapter in place of all the weights (Hu et al. 2021); needs `peft`.
+
+    Attributes:
+        rank: of the update of every target.
+        alpha: the update is scaled by `alpha / rank`.
+        dropout: must stay 0: an entropy is a property of the model that will be used.
+        target_modules: `all-linear` (every linear layer but the output layer), or the names of
+            modules.
+    """
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "rank", "alpha")
+        _require(
+            self.dropout == 0,
+            f"lora.dropout must be 0, not {self.dropout!r}: entropies are measured on the model "
+            "that will be used, which has none",
+        )
+        named = not isinstance(self.target_modules, str)
+        _require(
+            bool(self.target_modules) if named else self.target_modules == "all-linear",
+            "lora.target_modules must be 'all-linear' or a list of names, not "
+            f"{self.target_modules!r}",
         )
 
 
@@ -237,6 +292,13 @@ class TrainConfig:
         checkpoint_every: steps between checkpoints, where a folder for them is given.
         seed: of everything that is random.
         dtype: of the weights.
+        lora: an adapter that is trained in place of the weights; None trains the weights.
+        mixed_precision: `bf16` computes all but the output layer in bfloat16 (autocast) where the
+            weights are float32; entropies are float32 whatever it is.
+        gradient_checkpointing: layers are computed again in the backward pass instead of kept;
+            less memory, about a third more time, the same gradient.
+        trackers: where the log of the run goes beside the events: `tensorboard`, `wandb`,
+            `trackio`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         prompt: how texts are shown to the model.
     """
@@ -267,6 +329,10 @@ class TrainConfig:
     checkpoint_every: int = 10
     seed: int = 0
     dtype: Literal["float32", "bfloat16", "float16", "float64"] = "float32"
+    lora: LoraConfig | None = None
+    mixed_precision: Literal["no", "bf16"] = "no"
+    gradient_checkpointing: bool = False
+    trackers: tuple[str, ...] = ()
     device: str = "auto"
     prompt: PromptFormat = field(default_factory=PromptFormat)
 
@@ -299,6 +365,12 @@ class TrainConfig:
             "effective_batch_size counts prompts, and all sides of a pair belong to one batch: "
             f"{self.effective_batch_size} is not a multiple of {len(self.groups)}",
         )
+        _require(
+            self.mixed_precision in {"no", "bf16"},
+            f"mixed_precision must be 'no' or 'bf16', not {self.mixed_precision!r}",
+        )
+        unknown = [name for name in self.trackers if name not in TRACKERS]
+        _require(not unknown, f"trackers must be of {list(TRACKERS)}, not {unknown}")
         _require(
             not (self.score_function and isinstance(self.objective, CdaConfig)),
             "score_function needs sampled answers; cda is trained on reference answers",

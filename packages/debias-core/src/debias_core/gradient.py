@@ -21,31 +21,12 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
-from torch import distributed as dist
 
-from debias_core.errors import DataError, NonFiniteError
+from debias_core.distributed import gather, rank, world_size
+from debias_core.errors import NonFiniteError
 from debias_core.terms import Terms, concatenate
 
 MicroBatch = TypeVar("MicroBatch")
-
-
-def world_size() -> int:
-    """Returns the number of training processes, 1 when there is only this one."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def _gather(values: Tensor) -> Tensor:
-    if world_size() == 1:
-        return values
-    sizes = [torch.zeros(1, dtype=torch.long, device=values.device) for _ in range(world_size())]
-    dist.all_gather(sizes, torch.tensor([len(values)], device=values.device))
-    if len({int(size) for size in sizes}) != 1:
-        raise DataError(
-            f"processes hold {[int(s) for s in sizes]} samples; every process needs equally many"
-        )
-    parts = [torch.empty_like(values) for _ in range(world_size())]
-    dist.all_gather(parts, values.contiguous())
-    return torch.cat(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +69,16 @@ def accumulate_gradient(
     if known is None:
         with torch.no_grad():
             known = concatenate([terms_of(batch) for batch in micro_batches])
-    everything = known.map(lambda t: _gather(t.detach())).map(lambda t: t.requires_grad_())
+    everything = known.map(lambda t: gather(t.detach())).map(lambda t: t.requires_grad_())
     loss = loss_of(everything)
     if not bool(torch.isfinite(loss)):
-        raise NonFiniteError(f"the loss is {float(loss.detach())}")
+        raise NonFiniteError(
+            f"the loss is {float(loss.detach())}",
+            loss=float(loss.detach()),
+            ranges=everything.ranges(),
+        )
     coefficients = _coefficients(loss, everything)
-    rank = dist.get_rank() if world_size() > 1 else 0
-    offset = rank * len(known.entropy)
+    offset = rank() * len(known.entropy)
     reduced: list[Terms] = []
     for i, batch in enumerate(micro_batches):
         last = i == len(micro_batches) - 1
@@ -105,7 +89,7 @@ def accumulate_gradient(
             (_weighted_sum(terms, share) * world_size()).backward()  # type: ignore[no-untyped-call]
         reduced.append(terms.map(Tensor.detach))
         offset += size
-    final = concatenate(reduced).map(_gather)
+    final = concatenate(reduced).map(gather)
     with torch.no_grad():
         return LossReport(float(loss_of(final)), final)
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from debias_core.config import TrainConfig
+from debias_core.distributed import gather_dealt, rank, world_size
 from debias_core.encoding import EncodedPair
+from debias_core.engine import Engine
 from debias_core.reference import Reference
 from debias_core.sampling import Answer, Sampler
-from debias_core.scoring import ScoredRow, score
+from debias_core.scoring import ScoredRow
 from debias_core.statistics import GapEstimate, estimate_gap
 
 _DEV_STREAM = 2  # keeps the random numbers of looks apart from those of training
@@ -34,6 +35,7 @@ class DevEvaluation:
         kl: mean KL to the reference per answer token, nats, on the first pairs of the set.
         truncated: share of answers that met the length limit.
         seconds: since training began.
+        empty: share of answers of nothing but the end-of-sequence token.
     """
 
     step: int
@@ -42,6 +44,7 @@ class DevEvaluation:
     kl: float
     truncated: float
     seconds: float
+    empty: float = 0.0
 
 
 class HeldOut:
@@ -52,7 +55,7 @@ class HeldOut:
 
     def look(
         self,
-        model: torch.nn.Module,
+        engine: Engine,
         reference: Reference,
         sampler: Sampler,
         *,
@@ -60,27 +63,35 @@ class HeldOut:
         clock: Callable[[], float],
     ) -> DevEvaluation:
         """Returns the gap of the model as it is, on answers drawn for this look alone."""
-        keys = list(
-            np.ndindex(len(self._pairs), len(self._config.groups), self._config.dev_samples)
-        )
+        mine = range(rank(), len(self._pairs), world_size())
+        shape = (len(mine), len(self._config.groups), self._config.dev_samples)
+        keys = [(mine[j], g, k) for j, g, k in np.ndindex(shape)]
         prompts = [self._pairs[i].prompts[g] for i, g, _ in keys]
-        answers = sampler.sample(prompts, seeds=[self._seed(step, *key) for key in keys])
+        answers = engine.sample(sampler, prompts, seeds=[self._seed(step, *key) for key in keys])
         rows = [
             ScoredRow(prompt, answer.tokens)
             for prompt, answer in zip(prompts, answers, strict=True)
         ]
-        shape = (len(self._pairs), len(self._config.groups), self._config.dev_samples)
-        sides = self._entropies(model, rows, answers).reshape(shape).mean(-1)
-        near = [
-            row for row, (pair, _, k) in zip(rows, keys, strict=True) if pair < _KL_PAIRS and k == 0
-        ]
+        near = [i for i, (pair, _, k) in enumerate(keys) if pair < _KL_PAIRS and k == 0]
+        kl = np.zeros(len(rows))
+        kl[near] = self._kl(engine, reference, [rows[i] for i in near])
+        columns = (
+            self._entropies(engine, rows, answers),
+            kl,
+            np.array([answer.truncated for answer in answers], dtype=np.float64),
+            np.array([answer.outcome == "empty" for answer in answers], dtype=np.float64),
+        )
+        # [pairs, groups, samples, 4], of all processes
+        everything = gather_dealt(np.stack(columns, axis=-1).reshape(*shape, len(columns)))
+        sides = everything[..., 0].mean(-1)
         return DevEvaluation(
             step=step,
             gap=widest_gap(sides, [p.pair.cluster_id for p in self._pairs]),
             entropies=tuple(float(h) for h in sides.mean(0)),
-            kl=float(np.mean(self._kl(model, reference, near))),
-            truncated=float(np.mean([answer.truncated for answer in answers])),
+            kl=float(everything[:_KL_PAIRS, :, 0, 1].mean()),
+            truncated=float(everything[..., 2].mean()),
             seconds=clock(),
+            empty=float(everything[..., 3].mean()),
         )
 
     def _seed(self, step: int, pair: int, group: int, k: int) -> list[int]:
@@ -89,34 +100,24 @@ class HeldOut:
         return [self._config.seed, _DEV_STREAM, step, *stream]
 
     def _entropies(
-        self, model: torch.nn.Module, rows: Sequence[ScoredRow], answers: Sequence[Answer]
+        self, engine: Engine, rows: Sequence[ScoredRow], answers: Sequence[Answer]
     ) -> Floats:
         """Returns the entropy of every answer, scoring those that the sampler did not see."""
         found = [answer.entropy for answer in answers]
         missing = [i for i, entropy in enumerate(found) if entropy is None]
-        for chunk in self._chunks(missing):
-            with torch.no_grad():
-                terms = score(
-                    model,
-                    [rows[i] for i in chunk],
-                    temperature=self._config.entropy_temperature,
-                )
-            for i, entropy in zip(chunk, terms.entropy.tolist(), strict=True):
-                found[i] = entropy
+        terms = engine.score_all(
+            self._chunks([rows[i] for i in missing]), temperature=self._config.entropy_temperature
+        )
+        scored = [entropy for part in terms for entropy in part.entropy.tolist()]
+        for i, entropy in zip(missing, scored, strict=True):
+            found[i] = entropy
         return np.array(found, dtype=np.float64)
 
-    def _kl(
-        self, model: torch.nn.Module, reference: Reference, rows: Sequence[ScoredRow]
-    ) -> list[float]:
-        kl: list[float] = []
-        for chunk in self._chunks(range(len(rows))):
-            with torch.no_grad():
-                terms = score(model, [rows[i] for i in chunk], reference=reference)
-            assert terms.kl is not None
-            kl.extend(terms.kl.tolist())
-        return kl
+    def _kl(self, engine: Engine, reference: Reference, rows: Sequence[ScoredRow]) -> list[float]:
+        terms = engine.score_all(self._chunks(rows), reference=reference)
+        return [kl for part in terms if part.kl is not None for kl in part.kl.tolist()]
 
-    def _chunks(self, rows: Sequence[int]) -> list[Sequence[int]]:
+    def _chunks(self, rows: Sequence[ScoredRow]) -> list[Sequence[ScoredRow]]:
         size = self._config.micro_batch_size
         return [rows[start : start + size] for start in range(0, len(rows), size)]
 

@@ -24,8 +24,10 @@ from debias_core.config import (
     ObjectiveConfig,
     PairGapConfig,
     PlaceboConfig,
+    PluginConfig,
 )
 from debias_core.errors import ConfigError, DataError
+from debias_core.plugins import PluginObjective, load_objective
 from debias_core.score_function import score_function_term
 from debias_core.terms import Layout, Terms
 
@@ -70,6 +72,9 @@ class TrainingObjective:
             and config.level == 0
             and not score_function
         )
+        self._plugin: PluginObjective | None = None
+        if isinstance(config, PluginConfig):
+            self._plugin = load_objective(config.name, config.options)
         self.multipliers = [0.0] * len(groups)
 
     def loss(self, terms: Terms, layout: Layout) -> Tensor:
@@ -89,6 +94,12 @@ class TrainingObjective:
             self.multipliers = [
                 old + step * gap for old, gap in zip(self.multipliers, gaps, strict=True)
             ]
+
+    @property
+    def multiplier(self) -> float:
+        """The multiplier of the signed gap; with more than two groups, the largest, signed."""
+        # with two, they are opposite but for rounding
+        return self.multipliers[0] if len(self.multipliers) == 2 else max(self.multipliers, key=abs)
 
     def _plain_loss(self, terms: Terms, layout: Layout) -> Tensor:
         total = self._bias_loss(terms, layout)
@@ -131,6 +142,8 @@ class TrainingObjective:
                 loss = objectives.cda(_present(terms.logprob, "log-probability"), layout.lengths)
             case ConsistencyConfig(scale=scale):
                 loss = objectives.consistency(_present(terms.divergence, "divergence"), scale=scale)
+            case PluginConfig() if self._plugin is not None:
+                loss = self._plugin(*own, pairs=pairs)
             case _:
                 raise ConfigError(f"there is no objective for {type(self.config).__name__}")
         return loss

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from debias_core.checkpoint import Json, clone_weights
+from debias_core.checkpoint import Json
 from debias_core.config import TrainConfig
 from debias_core.heldout import DevEvaluation
+from debias_core.outcomes import Outcomes
 from debias_core.statistics import GapEstimate
+from debias_core.weights import TrainedWeights
 
 StopReason = Literal["target", "kl_budget", "max_steps"]
 
@@ -30,6 +31,9 @@ class StepLog:
         multiplier: of the constraint.
         tokens: answer tokens sampled for it.
         seconds: since training began.
+        answers: sampled for it.
+        truncated: of them, those that met the length limit.
+        empty: of them, those of nothing but the end-of-sequence token.
     """
 
     step: int
@@ -40,6 +44,9 @@ class StepLog:
     multiplier: float
     tokens: int
     seconds: float
+    answers: int = 0
+    truncated: int = 0
+    empty: int = 0
 
 
 EventHandler = Callable[[StepLog | DevEvaluation], None]
@@ -69,7 +76,7 @@ class RunProgress:
         self.history.append(log)
         self._on_event(log)
 
-    def add_look(self, look: DevEvaluation, model: torch.nn.Module) -> None:
+    def add_look(self, look: DevEvaluation, weights: TrainedWeights) -> None:
         """Records a look, keeps the weights if they are the best so far, decides on stopping."""
         self.looks.append(look)
         self._on_event(look)
@@ -83,7 +90,7 @@ class RunProgress:
             elif self._config.kl_budget is not None and look.kl > self._config.kl_budget:
                 self.stop_reason = "kl_budget"
         if self._worth_keeping(look):
-            self._kept = (look, clone_weights(model))
+            self._kept = (look, weights.copy())
 
     def _worth_keeping(self, look: DevEvaluation) -> bool:
         if self._kept is None or not self._config.early_stopping:
@@ -95,6 +102,14 @@ class RunProgress:
         if look.gap.inside(self._config.target_gap):
             return 0, look.kl
         return 1, max(-look.gap.low, look.gap.high)
+
+    def outcomes(self, *, too_long: int = 0) -> Outcomes:
+        """Returns what became of the answers of all steps; `too_long` is carried over."""
+        answers, truncated, empty = (
+            sum(getattr(log, name) for log in self.history)
+            for name in ("answers", "truncated", "empty")
+        )
+        return Outcomes(answers, truncated, empty, too_long)
 
     @property
     def kept(self) -> tuple[DevEvaluation, dict[str, Tensor]]:

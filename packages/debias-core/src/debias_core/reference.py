@@ -10,7 +10,7 @@ import contextlib
 import copy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from torch import nn
 
@@ -23,18 +23,26 @@ class Reference(Protocol):
         ...
 
 
-class FrozenModel:
-    """A model of its own that nothing changes."""
+Model = TypeVar("Model", bound=nn.Module)
 
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model.requires_grad_(requires_grad=False)
+
+class FrozenModel(Generic[Model]):
+    """A model of its own that nothing changes.
+
+    Attributes:
+        model: it.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        model.requires_grad_(requires_grad=False)
 
     @classmethod
-    def copy_of(cls, model: nn.Module) -> FrozenModel:
+    def copy_of(cls, model: Model) -> FrozenModel[Model]:
         """Returns a frozen copy of a model as it is now."""
         return cls(copy.deepcopy(model))
 
     @contextlib.contextmanager
     def using(self) -> Iterator[nn.Module]:
         """Gives the frozen model."""
-        yield self._model
+        yield self.model

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from debias_core.entropy import mean_per_sample, token_entropy, token_kl, token_logprob
+from debias_core.entropy import mean_per_sample
 from debias_core.errors import DataError
 from debias_core.reference import Reference
 from debias_core.terms import Terms
+from debias_core.token_terms import Request, token_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,16 @@ class Batch:
     position_ids: Tensor
     answer_ids: Tensor
     answer_mask: Tensor
+
+    @property
+    def sample_N(self) -> Tensor:  # noqa: N802 - the shape
+        """The row of every answer token, rows one after the other."""
+        return self.answer_mask.nonzero()[:, 0]
+
+    @property
+    def targets_N(self) -> Tensor:  # noqa: N802 - the shape
+        """The id of every answer token."""
+        return self.answer_ids[self.answer_mask]
 
 
 def positions(attention_mask: Tensor) -> Tensor:
@@ -79,20 +90,6 @@ def collate(rows: Sequence[ScoredRow], *, device: torch.device | str = "cpu") ->
     )
 
 
-def answer_logits(model: nn.Module, batch: Batch) -> Tensor:
-    """Returns the logits that predict the answer tokens, [N, V], rows one after the other."""
-    width_A = batch.answer_ids.shape[1]
-    output = model(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        position_ids=batch.position_ids,
-        use_cache=False,
-        logits_to_keep=width_A,
-    )
-    logits_BAV: Tensor = output.logits[:, -width_A:]
-    return logits_BAV[batch.answer_mask]
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which terms are asked for beside the entropy.
@@ -118,48 +115,29 @@ def score(
 ) -> Terms:
     """Returns the mean entropy of every row's answer, and the other terms that are asked for.
 
+    The [N, V] logits are never held where the model's output head is known (`debias_core.heads`);
+    for a divergence, and where it is not, they are.
+
     Args:
-        model: a causal LM of transformers; dropout must be off.
+        model: a causal LM of transformers; dropout must be off. Wrappers are called as they are.
         rows: [B].
         reference: the model that KL is measured against; no gradient goes through it.
-        temperature: of the entropy. All else is of the untempered distributions.
+        temperature: of the entropies. All else is of the untempered distributions.
         wanted: further terms.
     """
-    device = next(model.parameters()).device
-    batch = collate(rows, device=device)
-    logits_NV = answer_logits(model, batch)
-    sample_N = batch.answer_mask.nonzero()[:, 0]
-
-    def mean(values_N: Tensor) -> Tensor:
-        return mean_per_sample(values_N, sample_N, len(rows))
-
-    kl = reference_entropy = logprob = divergence = None
-    if reference is not None:
-        with torch.no_grad(), reference.using() as frozen:
-            reference_NV = answer_logits(frozen, batch)
-            reference_entropy = mean(token_entropy(reference_NV, temperature=temperature))
-        kl = mean(token_kl(logits_NV, reference_NV))
-    if wanted.logprob:
-        chosen_N = token_logprob(logits_NV, batch.answer_ids[batch.answer_mask])
-        logprob = chosen_N.new_zeros(len(rows)).index_add(0, sample_N, chosen_N)
-    if wanted.divergence:
-        divergence = mean(_divergence(logits_NV, sample_N, wanted.num_sides))
-    entropy = mean(token_entropy(logits_NV, temperature=temperature))
-    return Terms(entropy, kl, reference_entropy, logprob, divergence)
-
-
-def _divergence(logits_NV: Tensor, sample_N: Tensor, num_sides: int) -> Tensor:
-    """Returns KL between each row's distribution and those of the other sides, averaged, [N]."""
-    width_A = torch.bincount(sample_N)
-    if len(width_A) % num_sides or bool((width_A.view(-1, num_sides).diff(dim=1) != 0).any()):
-        raise DataError(
-            f"a divergence needs rows in groups of {num_sides}, one answer under every side; "
-            f"micro_batch_size must be a multiple of {num_sides}"
-        )
-    start_S = width_A.cumsum(0) - width_A
-    token_N = torch.arange(len(sample_N), device=sample_N.device) - start_S[sample_N]
-    total = logits_NV.new_zeros(len(sample_N), dtype=torch.float32)
-    for shift in range(1, num_sides):
-        other_N = sample_N - sample_N % num_sides + (sample_N + shift) % num_sides
-        total = total + token_kl(logits_NV, logits_NV[start_S[other_N] + token_N])
-    return total / (num_sides - 1)
+    batch = collate(rows, device=next(model.parameters()).device)
+    request = Request(
+        reference=reference,
+        temperature=temperature,
+        logprob=wanted.logprob,
+        num_sides=wanted.num_sides if wanted.divergence else 0,
+    )
+    tokens = token_terms(model, batch, request)
+    means = {
+        name: mean_per_sample(values_N, batch.sample_N, len(rows))
+        for name, values_N in tokens.present().items()
+    }
+    if tokens.logprob is not None:  # of the whole answer: the sum
+        zeros = tokens.logprob.new_zeros(len(rows))
+        means["logprob"] = zeros.index_add(0, batch.sample_N, tokens.logprob)
+    return Terms(**means)

@@ -36,6 +36,18 @@ class Terms:
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: term for name, term in named.items() if term is not None}
 
+    def ranges(self) -> dict[str, dict[str, float]]:
+        """Returns smallest, largest and mean finite value of each term, and how many are not."""
+        found: dict[str, dict[str, float]] = {}
+        for name, term in self.present().items():
+            finite = term.detach()[torch.isfinite(term.detach())].double()
+            values: dict[str, float] = {"of": len(term), "not_finite": len(term) - len(finite)}
+            if len(finite):
+                extremes = {"min": finite.min(), "max": finite.max(), "mean": finite.mean()}
+                values |= {key: float(value) for key, value in extremes.items()}
+            found[name] = values
+        return found
+
 
 def concatenate(parts: Sequence[Terms]) -> Terms:
     """Returns the terms of several micro-batches in order; all hold the same ones."""

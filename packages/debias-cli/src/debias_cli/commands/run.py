@@ -12,13 +12,18 @@ from debias_cli.rundir.files import read_json
 from debias_cli.rundir.folder import CONFIG_NAME, open_run
 from debias_cli.stages.graph import run_folder
 from debias_cli.stages.planning import Selection
+from debias_cli.stages.processes import help_training, helpers_at_hand, is_helper
 from debias_cli.stages.runner import CRITERIA_FILE, RunSummary, run_pipeline
 from debias_cli.ui.output import Output
 
 
 def run_file(path: Path, overrides: Sequence[str], selection: Selection, output: Output) -> int:
     """Runs the pipeline of a configuration file."""
-    return _run(load_config(path, overrides=overrides), selection, output)
+    loaded = load_config(path, overrides=overrides)
+    if is_helper():
+        return help_training(loaded.config)
+    with helpers_at_hand(loaded.config):
+        return _run(loaded, selection, output)
 
 
 def run_demo(out: Path, overrides: Sequence[str], output: Output) -> int:

@@ -43,7 +43,7 @@ class _GeneratedTask(_Task):
         max_length=100,
         description=(
             "Named profile of debias-eval, such as qwen2.5-math-cot; null: the benchmark's own "
-            "(math_jsonl has none and takes model.prompt)."
+            "(math_jsonl and counterfactual_maths take model.prompt)."
         ),
     )
     samples: int | None = Field(
@@ -63,8 +63,21 @@ class _GeneratedTask(_Task):
 class MathsTask(_GeneratedTask):
     """Problems with a final answer, graded by value."""
 
-    kind: Literal["gsm8k", "math", "math500", "aime24", "aime25", "math_jsonl"] = Field(
-        description="math_jsonl is any file of {id, question, answer} rows."
+    kind: Literal[
+        "gsm8k",
+        "math",
+        "math500",
+        "aime24",
+        "aime25",
+        "college_math",
+        "svamp",
+        "math_jsonl",
+        "counterfactual_maths",
+    ] = Field(
+        description=(
+            "math_jsonl is any file of {id, question, answer} rows; counterfactual_maths grades "
+            "both sides of a pair table, by default the held-out pairs of the `data` section."
+        )
     )
 
     @model_validator(mode="after")
@@ -92,8 +105,29 @@ class CodeTask(_GeneratedTask):
 class LikelihoodTask(_Task):
     """Bias suites and the fluency of the model, by log-likelihood."""
 
-    kind: Literal["winogender", "winobias", "crows_pairs", "stereoset", "bbq", "perplexity"] = (
-        Field(description="Bias suite, or perplexity on {text} rows; by log-likelihood.")
+    kind: Literal[
+        "winogender",
+        "winobias",
+        "crows_pairs",
+        "crows_pairs_mean",
+        "stereoset",
+        "bbq",
+        "perplexity",
+    ] = Field(description="Bias suite, or perplexity on {text} rows; by log-likelihood.")
+    chat_template: bool = Field(
+        default=False,
+        description=(
+            "Score texts as answers behind the tokenizer's chat template; false: bare, as for a "
+            "base model. Never guessed, and part of the protocol's hash."
+        ),
+    )
+
+
+class WritingTask(_GeneratedTask):
+    """What the model writes after neutral prompts; chat template and system as `model.prompt`."""
+
+    kind: Literal["word_counts", "diversity"] = Field(
+        description="Gender words, or variety and repetition, of continuations."
     )
 
 
@@ -114,11 +148,12 @@ class EntropyGapTask(Section):
 
 
 Task: TypeAlias = Annotated[
-    MathsTask | CodeTask | LikelihoodTask | EntropyGapTask, Field(discriminator="kind")
+    MathsTask | CodeTask | LikelihoodTask | WritingTask | EntropyGapTask,
+    Field(discriminator="kind"),
 ]
 
 
-def task_label(task: MathsTask | CodeTask | LikelihoodTask | EntropyGapTask) -> str:
+def task_label(task: Task) -> str:
     """The name of a task in results: its own, or its kind."""
     return (None if isinstance(task, EntropyGapTask) else task.name) or task.kind
 
@@ -136,8 +171,17 @@ class EvaluateSection(Section):
             "environment's DEBIAS_DATA_DIR."
         ),
     )
-    backend: Literal["transformers"] = Field(
-        default="transformers", description="What generates the answers."
+    backend: Literal["transformers", "vllm"] = Field(
+        default="transformers",
+        description=(
+            "What generates and scores; vllm needs the extra of that name and has no entropies. A "
+            "server is no choice here: it cannot be told to load what was trained."
+        ),
+    )
+    backend_options: dict[str, bool | int | float | str] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Options of the vllm back end, such as tensor_parallel: 2.",
     )
     batch_size: int | None = Field(
         default=None,
@@ -165,6 +209,17 @@ class EvaluateSection(Section):
         default=False,
         description="Permit sandbox 'process', which stops accidents but no attack.",
     )
+
+    @model_validator(mode="after")
+    def _the_back_end_can_do_it(self) -> Self:
+        entropies = any(isinstance(task, EntropyGapTask) for task in self.tasks)
+        if self.backend == "vllm" and entropies:
+            msg = "entropy_gap needs backend: transformers; vllm does not give whole distributions"
+            raise ValueError(msg)
+        if self.backend == "transformers" and self.backend_options:
+            msg = "backend_options are those of backend: vllm; transformers has none"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Self:

@@ -116,7 +116,19 @@ class Consistency(_Anchored):
     scale: float = Field(default=1.0, gt=0, le=1e6, description="Factor in front of the loss.")
 
 
+class Plugin(_Anchored):
+    """An objective that another installed package brings."""
+
+    kind: Literal["plugin"] = Field(description="An objective of another installed package.")
+    name: str = Field(
+        min_length=1, description="Its entry point in the group debias_core.objectives."
+    )
+    options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="Keyword arguments of the objective."
+    )
+
+
 Objective: TypeAlias = Annotated[
-    Constrained | GroupGap | Gee | PairGap | DirectGap | Em | Placebo | Cda | Consistency,
+    Constrained | GroupGap | Gee | PairGap | DirectGap | Em | Placebo | Cda | Consistency | Plugin,
     Field(discriminator="kind"),
 ]

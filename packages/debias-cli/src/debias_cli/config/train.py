@@ -45,6 +45,25 @@ class Comparison(Section):
         return self.name or self.objective.kind
 
 
+class LoraSection(Section):
+    """A low-rank adapter that is trained in place of all the weights; needs the extra `lora`."""
+
+    rank: int = Field(default=16, ge=1, le=65_536, description="Rank of the update of a target.")
+    alpha: int = Field(
+        default=32, ge=1, le=1_000_000, description="The update is scaled by alpha / rank."
+    )
+    dropout: float = Field(
+        default=0.0,
+        ge=0,
+        le=0,
+        description="Must stay 0: entropies are measured on the model that will be used.",
+    )
+    target_modules: Literal["all-linear"] | tuple[str, ...] = Field(
+        default="all-linear",
+        description="all-linear (all but the output layer), or a list of names of modules.",
+    )
+
+
 class TrainSection(Section):
     """How the model is trained; every batch holds both sides of every pair."""
 
@@ -148,6 +167,23 @@ class TrainSection(Section):
 
     checkpoint_every: int = Field(
         default=10, ge=1, le=1_000_000, description="Steps between checkpoints."
+    )
+    lora: LoraSection | None = Field(
+        default=None,
+        description="Train an adapter in place of the weights; null: train the weights.",
+    )
+    mixed_precision: Literal["no", "bf16"] = Field(
+        default="no",
+        description="bf16: layers compute in bfloat16 over float32 weights; entropies never do.",
+    )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="Compute layers again in the backward pass; less memory, more time.",
+    )
+    trackers: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = Field(
+        default=(),
+        max_length=3,
+        description="Where the log goes beside the run folder: tensorboard, wandb, trackio.",
     )
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from debias_cli.config.evaluate import (
     LikelihoodTask,
     MathsTask,
     Task,
+    WritingTask,
     task_label,
 )
 from debias_cli.config.tree import PipelineConfig
@@ -73,19 +74,31 @@ def _task_spec(task: Task, config: PipelineConfig, pairs: Path) -> TaskSpec:
     data = task.data
     if data is not None and is_testbed_data(data):
         data = testbed_file(data)
-    protocol = None if isinstance(task, LikelihoodTask) else _changes(task, config)
+    if data is None and task.kind == "counterfactual_maths":
+        data = pairs
+    protocol = _scoring(task) if isinstance(task, LikelihoodTask) else _changes(task, config)
     return TaskSpec(
         task.kind, name=task_label(task), limit=task.limit, data=data, protocol=protocol
     )
 
 
-def _changes(task: MathsTask | CodeTask, config: PipelineConfig) -> dict[str, object]:
-    """Changes to the benchmark's protocol; `math_jsonl` has none of its own for the prompt."""
+def _scoring(task: LikelihoodTask) -> dict[str, object] | None:
+    """Changes to a suite's protocol: none, or the chat template."""
+    return {"chat_template": True} if task.chat_template else None
+
+
+def _changes(task: MathsTask | CodeTask | WritingTask, config: PipelineConfig) -> dict[str, object]:
+    """Changes to the benchmark's protocol; some have none of their own for the prompt."""
     changes: dict[str, object] = {}
     if task.protocol is not None:
         changes["profile"] = task.protocol
-    elif task.kind == "math_jsonl":
+    elif task.kind in ("math_jsonl", "counterfactual_maths"):
         changes |= _prompt(config)
+    elif isinstance(task, WritingTask):
+        # Its prompts are begun texts: a template for problems would not fit around them.
+        changes |= {name: value for name, value in _prompt(config).items() if name != "template"}
+    if task.kind == "counterfactual_maths" and task.data is None:
+        changes["split"] = "test"  # what nothing was trained or stopped on
     if task.max_new_tokens is not None:
         changes["max_new_tokens"] = task.max_new_tokens
     if task.samples is not None or task.temperature is not None:
@@ -109,7 +122,12 @@ def _settings(context: StageContext, section: EvaluateSection) -> EvalSettings:
 
     model = context.config.model
     return EvalSettings(
-        backend=BackendSettings(model.device, model.dtype, section.batch_size),
+        backend=BackendSettings(
+            model.device,
+            model.dtype,
+            section.batch_size,
+            options=section.backend_options,
+        ),
         grade=GradeSettings(level=section.sandbox, allow_unsandboxed=section.allow_unsandboxed),
         progress=progress,
     )

@@ -21,7 +21,13 @@ from debias_cli.errors import MissingError
 from debias_cli.resources import is_testbed_data, local_model, testbed_file
 from debias_cli.rundir.hashes import HashCache
 
-_FOLDERS = {"mbpp_sanitized": "mbpp", "livecodebench": "livecodebench_v5_prompts"}
+_FOLDERS = {
+    "crows_pairs_mean": "crows_pairs",
+    "diversity": "prompts",
+    "livecodebench": "livecodebench_v5_prompts",
+    "mbpp_sanitized": "mbpp",
+    "word_counts": "prompts",
+}
 _NOT_INSTALLED = "not installed"
 _CODE_SUFFIXES = {".py", ".json", ".jsonl", ".tsv", ".csv", ".txt", ".j2", ".html"}
 

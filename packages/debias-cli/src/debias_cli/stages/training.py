@@ -15,10 +15,11 @@ from debias_cli.config.tree import PipelineConfig
 from debias_cli.config.yaml_reader import Plain
 from debias_cli.errors import InterruptedRunError
 from debias_cli.rundir.files import write_json, write_text
-from debias_cli.stages.context import StageContext
+from debias_cli.stages.context import StageContext, StopSignal
 from debias_cli.stages.data import PAIRS_NAME
 from debias_cli.stages.graph import TrainingRun
 from debias_cli.stages.models import model_folder, silence_loading
+from debias_cli.stages.processes import Order, call_helpers
 from debias_core.config import (
     CdaConfig,
     ConsistencyConfig,
@@ -27,15 +28,18 @@ from debias_core.config import (
     EmConfig,
     GeeConfig,
     GroupGapConfig,
+    LoraConfig,
     ObjectiveConfig,
     PairGapConfig,
     PlaceboConfig,
+    PluginConfig,
     PromptFormat,
     TrainConfig,
 )
 from debias_core.errors import InterruptedTraining
 
 if TYPE_CHECKING:
+    from debias_core.progress import EventHandler
     from debias_core.trainer import TrainResult
 
 MODEL_NAME = "model"
@@ -52,6 +56,7 @@ _OBJECTIVES: dict[str, Callable[..., ObjectiveConfig]] = {
     "placebo": PlaceboConfig,
     "cda": CdaConfig,
     "consistency": ConsistencyConfig,
+    "plugin": PluginConfig,
 }
 
 
@@ -80,12 +85,13 @@ class TrainingSummary(BaseModel):
 def train_config(config: PipelineConfig, run: TrainingRun) -> TrainConfig:
     """The settings of one training, as debias-core takes them."""
     assert config.train is not None
-    not_core = {"objective", "compare_with", "seeds"}
+    not_core = {"objective", "compare_with", "seeds", "lora"}
     fields: dict[str, Plain] = config.train.model_dump(exclude=not_core)
-    model = config.model
+    lora, model = config.train.lora, config.model
     return TrainConfig(
         **{**fields, **run.overrides},  # type: ignore[arg-type] # fields of the same names; tested
         objective=objective_config(run.objective),
+        lora=None if lora is None else LoraConfig(**lora.model_dump()),
         seed=run.seed,
         dtype=model.dtype,
         device=model.device,
@@ -101,36 +107,54 @@ def objective_config(objective: Objective) -> ObjectiveConfig:
 def run_training(context: StageContext) -> None:
     """Trains, and leaves the kept model, the summary, every step and every look."""
     from debias_cli.stages.watching import Watcher  # noqa: PLC0415 - torch
+
+    run = context.stage.training
+    assert run is not None
+    pairs = context.result_of("data") / PAIRS_NAME
+    order = Order(run=run.name, pairs=pairs.resolve(), out=context.out.resolve())
+    call_helpers(context.config, order)
+    max_steps = train_config(context.config, run).max_steps
+    watcher = Watcher(context, max_steps=max_steps)
+    try:
+        result = train(context.config, run, order, stop=context.stop, on_event=watcher)
+    except InterruptedTraining as error:
+        raise InterruptedRunError(str(error)) from error
+    _write_result(context, run, result)
+    # three times what is trained, for resuming only
+    shutil.rmtree(context.out / CHECKPOINTS_NAME, ignore_errors=True)
+
+
+def train(
+    config: PipelineConfig,
+    run: TrainingRun,
+    order: Order,
+    *,
+    stop: StopSignal,
+    on_event: EventHandler | None = None,
+) -> TrainResult:
+    """Trains in this process, together with the others if there are any; returns what was done."""
     from debias_core.loading import load_model  # noqa: PLC0415 - torch
     from debias_core.trainer import DebiasTrainer  # noqa: PLC0415 - torch
     from debias_data import read_pairs  # noqa: PLC0415 - pyarrow
 
-    run = context.stage.training
-    assert run is not None
-    config, source = train_config(context.config, run), context.config.model
+    settings, source = train_config(config, run), config.model
     silence_loading()
-    table = read_pairs(context.result_of("data") / PAIRS_NAME)
+    table = read_pairs(order.pairs)
     model, tokenizer = load_model(
         model_folder(source),
         dtype=source.dtype,
         device=source.device,
         trust_remote_code=source.trust_remote_code,
     )
-    checkpoints = context.out / CHECKPOINTS_NAME
-    with context.stop.finishing_steps():
-        try:
-            result = DebiasTrainer(model, tokenizer, config).fit(
-                table.select(split="train").rows(),
-                table.select(split="dev").rows(),
-                on_event=Watcher(context, max_steps=config.max_steps),
-                out=context.out / MODEL_NAME,
-                checkpoints=checkpoints,
-                should_stop=lambda: context.stop.requested,
-            )
-        except InterruptedTraining as error:
-            raise InterruptedRunError(str(error)) from error
-    _write_result(context, run, result)
-    shutil.rmtree(checkpoints, ignore_errors=True)  # three times the model, for resuming only
+    with stop.finishing_steps():
+        return DebiasTrainer(model, tokenizer, settings).fit(
+            table.select(split="train").rows(),
+            table.select(split="dev").rows(),
+            on_event=on_event,
+            out=order.out / MODEL_NAME,
+            checkpoints=order.out / CHECKPOINTS_NAME,
+            should_stop=lambda: stop.requested,
+        )
 
 
 def _write_result(context: StageContext, run: TrainingRun, result: TrainResult) -> None:

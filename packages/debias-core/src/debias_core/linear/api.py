@@ -30,11 +30,13 @@ class TokenStats(NamedTuple):
         entropy: nats.
         logprob: log p of the target, nats; None without targets.
         kl: KL(p || reference), nats; None without a reference.
+        ref_entropy: of the reference, nats; a constant. None without a reference.
     """
 
     entropy: Tensor
     logprob: Tensor | None
     kl: Tensor | None
+    ref_entropy: Tensor | None
 
 
 def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published model's output layer
@@ -62,8 +64,8 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
     float64, whatever the model's dtype and whether or not autocast is on.
 
     All outputs are differentiable, together, with respect to `hidden`, `weight` and `bias`; only
-    the gradients that are required are computed. The reference is a constant. The gradient cannot
-    be differentiated again.
+    the gradients that are required are computed. The reference is a constant, and so is its
+    entropy. The gradient cannot be differentiated again.
 
     Args:
         hidden: `[N, D]`, the states that predict the tokens; select them before the call.
@@ -138,7 +140,7 @@ class _Settings:
 
 
 class _LinearTokenStats(torch.autograd.Function):
-    """(entropy, logprob, kl) of (settings, hidden, weight, bias, targets, reference layer)."""
+    """The statistics of (settings, hidden, weight, bias, targets, the reference's layer)."""
 
     @staticmethod
     def forward(  # noqa: PLR0913, PLR0917 - autograd wants every tensor as an argument of its own
@@ -151,7 +153,7 @@ class _LinearTokenStats(torch.autograd.Function):
         ref_hidden: Tensor | None,
         ref_weight: Tensor | None,
         ref_bias: Tensor | None,
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
         ctx.set_materialize_grads(False)
         ctx.settings = settings
         with torch.autocast(hidden.device.type, enabled=False):
@@ -162,28 +164,36 @@ class _LinearTokenStats(torch.autograd.Function):
         ctx.save_for_backward(
             hidden, weight, bias, targets, ref_hidden, ref_weight, ref_bias, *outcome
         )
-        logprob, kl = outcome.logprob, outcome.kl
+        logprob, kl, ref_entropy = outcome.logprob, outcome.kl, outcome.ref_entropy
+        if ref_entropy is not None:
+            ref_entropy = ref_entropy.to(settings.dtype)
+            ctx.mark_non_differentiable(ref_entropy)
         return (
             outcome.entropy.to(settings.dtype),
             None if logprob is None else logprob.to(settings.dtype),
             # KL is never negative; rounding can put a KL of 0 at -1e-8.
             None if kl is None else kl.clamp(min=0.0).to(settings.dtype),
+            ref_entropy,
         )
 
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: Any, grad_entropy: Tensor | None, grad_logprob: Tensor | None, grad_kl: Tensor | None
+        ctx: Any,
+        grad_entropy: Tensor | None,
+        grad_logprob: Tensor | None,
+        grad_kl: Tensor | None,
+        _: None,
     ) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, targets, *rest = ctx.saved_tensors
         settings: _Settings = ctx.settings
-        _, hidden_needed, weight_needed, bias_needed, *_ = ctx.needs_input_grad
+        hidden_needed, weight_needed, bias_needed = ctx.needs_input_grad[1:4]
         with torch.autocast(hidden.device.type, enabled=False):
             problem = settings.problem((hidden, weight, bias), targets, tuple(rest[:3]))
             upstream = Upstream(grad_entropy, grad_logprob, grad_kl)
             constants = TokenConstants.of(Outcome(*rest[3:]), upstream, problem)
             # Before the gradients: they then lie where those of the forward pass lay.
-            buffers = problem.buffers(2 if grad_kl is None else 3)
+            buffers = problem.buffers(1 if grad_kl is None else 2)
             into = Gradients(
                 hidden=torch.zeros_like(hidden, dtype=settings.dtype) if hidden_needed else None,
                 weight=torch.empty_like(weight) if weight_needed else None,

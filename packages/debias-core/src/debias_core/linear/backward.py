@@ -110,26 +110,27 @@ class TokenConstants:
 
 
 def run_(problem: Problem, constants: TokenConstants, into: Gradients, buffers: Buffers) -> None:
-    """Write the gradients that `into` has room for; `buffers` are two, three where KL is used."""
-    head, targets = problem.head, problem.targets
+    """Write the gradients that `into` has room for; two tiles in `buffers` where KL is used."""
+    head = problem.head
     reference = None if constants.per_difference is None else problem.reference
     for vocab in spans(head.weight.shape[0], problem.tiles.vocab):
         rows = head.rows(vocab)
         ref_rows = reference.rows(vocab) if reference else None
         weight_slice = _accumulator_for(into.weight, vocab, head.dtype)
         for tokens in spans(head.hidden.shape[0], problem.tiles.tokens):
-            tile_vn, scratch_vn, *spare = buffers.shaped(length(vocab), length(tokens))
+            tile_vn, *spare = buffers.tiles(length(vocab), length(tokens))
             rows.logits_(tile_vn, tokens)
             ref_vn = None
             if ref_rows is not None:
                 ref_vn = spare[0]
                 ref_rows.logits_(ref_vn, tokens)
-            flattening = head.transform.flattening(tile_vn)
-            constants.gradient_(tile_vn, scratch_vn, ref_vn, tokens)
-            if targets is not None:
-                constants.add_target_(tile_vn, targets[tokens] - vocab.start, tokens)
-            if flattening is not None:
-                tile_vn.mul_(flattening)
+            for strip in spans(length(vocab), problem.strip_rows(length(tokens))):
+                first_row = vocab.start + strip.start
+                ref_sn = None if ref_vn is None else ref_vn[strip]
+                scratch_sn = buffers.scratch(length(strip), length(tokens))
+                _to_gradient_(
+                    problem, constants, (tile_vn[strip], scratch_sn, ref_sn), (first_row, tokens)
+                )
             factor_vn = tile_vn.to(head.hidden.dtype)
             if into.hidden is not None:
                 add_product_(into.hidden[tokens], factor_vn.T, rows.weight)
@@ -139,6 +140,29 @@ def run_(problem: Problem, constants: TokenConstants, into: Gradients, buffers: 
                 into.bias[vocab].add_(tile_vn.sum(1))
         if into.weight is not None and weight_slice is not None:
             _store_(into.weight[vocab], weight_slice)
+
+
+def _to_gradient_(
+    problem: Problem,
+    constants: TokenConstants,
+    strip: tuple[Tensor, Tensor, Tensor | None],
+    place: tuple[int, slice],
+) -> None:
+    """Overwrite a strip of logits with dLoss/du.
+
+    Args:
+        problem: whose targets and transform are used.
+        constants: of every token.
+        strip: its logits, scratch memory of the same shape, and the reference's logits.
+        place: its first row in the vocabulary, and its tokens.
+    """
+    (logits_sn, scratch_sn, ref_sn), (first_row, tokens) = strip, place
+    flattening = problem.head.transform.flattening(logits_sn)
+    constants.gradient_(logits_sn, scratch_sn, ref_sn, tokens)
+    if problem.targets is not None:
+        constants.add_target_(logits_sn, problem.targets[tokens] - first_row, tokens)
+    if flattening is not None:
+        logits_sn.mul_(flattening)
 
 
 def _accumulator_for(weight: Tensor | None, vocab: slice, dtype: torch.dtype) -> Tensor | None:

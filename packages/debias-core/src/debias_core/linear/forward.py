@@ -2,7 +2,7 @@
 
 With x = z - m, m the running maximum of a token's logits, three sums over the vocabulary are kept:
 S = sum e^x, E = sum e^x x and, where there is a reference with logits r and x' = r - m',
-F = sum e^x (x - x'). Then
+F = sum e^x (x - x') beside its own S' and E'. Then
 
     entropy = log S - E / S        logprob = x_target - log S
     KL(p || q) = F / S - log S + log S'
@@ -32,6 +32,7 @@ class Outcome(NamedTuple):
         total: S = sum e^(z - m).
         ref_maximum: the reference's m, or None.
         ref_total: the reference's S, or None.
+        ref_entropy: of the reference, nats, or None.
     """
 
     entropy: Tensor
@@ -41,6 +42,7 @@ class Outcome(NamedTuple):
     total: Tensor
     ref_maximum: Tensor | None
     ref_total: Tensor | None
+    ref_entropy: Tensor | None
 
 
 def accumulator_dtype(device: torch.device) -> torch.dtype:
@@ -75,14 +77,18 @@ class _Sums:
         self.policy = _RunningSoftmax(num_tokens, device)
         self.reference = _RunningSoftmax(num_tokens, device)
         self.centred = torch.zeros_like(self.policy.total)
+        self.ref_centred = torch.zeros_like(self.policy.total)
         self.cross = torch.zeros_like(self.policy.total)
         self.target_logit = torch.zeros_like(self.policy.total)
 
     def add_reference_(self, ref_vn: Tensor, scratch_vn: Tensor, tokens: slice) -> Tensor:
         """Take a tile of the reference in, leave it centred and return the shift."""
         shift = self.reference.raise_maximum_(ref_vn, tokens)
-        total = self.reference.total[tokens]
-        total.mul_(shift.exp()).add_(torch.exp(ref_vn, out=scratch_vn).sum(0))
+        total, centred = self.reference.total[tokens], self.ref_centred[tokens]
+        ratio = shift.exp()
+        centred.add_(total * shift).mul_(ratio)
+        total.mul_(ratio).add_(torch.exp(ref_vn, out=scratch_vn).sum(0))
+        centred.add_(scratch_vn.mul_(ref_vn).sum(0))
         return shift
 
     def pick_target_(self, tile_vn: Tensor, row: Tensor, tokens: slice) -> None:
@@ -119,12 +125,12 @@ def run(problem: Problem) -> Outcome:
     """Return entropy, target and KL of every token in one pass over the tiles of both heads."""
     head, reference, targets = problem.head, problem.reference, problem.targets
     sums = _Sums(head.hidden.shape[0], head.hidden.device)
-    buffers = problem.buffers(3 if reference else 2)
+    buffers = problem.buffers(2 if reference else 1)
     for vocab in spans(head.weight.shape[0], problem.tiles.vocab):
         rows = head.rows(vocab)
         ref_rows = reference.rows(vocab) if reference else None
         for tokens in spans(head.hidden.shape[0], problem.tiles.tokens):
-            tile_vn, scratch_vn, *spare = buffers.shaped(length(vocab), length(tokens))
+            tile_vn, *spare = buffers.tiles(length(vocab), length(tokens))
             rows.logits_(tile_vn, tokens)
             ref_vn = None
             if ref_rows is not None:
@@ -132,19 +138,24 @@ def run(problem: Problem) -> Outcome:
                 ref_rows.logits_(ref_vn, tokens)
             if targets is not None:
                 sums.pick_target_(tile_vn, targets[tokens] - vocab.start, tokens)
-            sums.add_(tile_vn, scratch_vn, ref_vn, tokens)
+            for strip in spans(length(vocab), problem.strip_rows(length(tokens))):
+                scratch_sn = buffers.scratch(length(strip), length(tokens))
+                ref_sn = None if ref_vn is None else ref_vn[strip]
+                sums.add_(tile_vn[strip], scratch_sn, ref_sn, tokens)
     return _outcome(sums, with_target=targets is not None, with_reference=reference is not None)
 
 
 def _outcome(sums: _Sums, *, with_target: bool, with_reference: bool) -> Outcome:
     policy, reference = sums.policy, sums.reference
     log_total = policy.total.log()
-    logprob = kl = None
+    logprob = kl = ref_entropy = None
     if with_target:
         # The maximum is taken off before the logarithm, so that large logits cost no digits.
         logprob = sums.target_logit - policy.maximum - log_total
     if with_reference:
-        kl = sums.cross / policy.total - log_total + reference.total.log()
+        ref_log_total = reference.total.log()
+        kl = sums.cross / policy.total - log_total + ref_log_total
+        ref_entropy = ref_log_total - sums.ref_centred / reference.total
     return Outcome(
         entropy=log_total - sums.centred / policy.total,
         logprob=logprob,
@@ -153,4 +164,5 @@ def _outcome(sums: _Sums, *, with_target: bool, with_reference: bool) -> Outcome
         total=policy.total,
         ref_maximum=reference.maximum if with_reference else None,
         ref_total=reference.total if with_reference else None,
+        ref_entropy=ref_entropy,
     )

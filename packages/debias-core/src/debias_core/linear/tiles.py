@@ -17,6 +17,9 @@ from torch import Tensor
 MASKED_LOGIT = -1e30
 """Stands in for a bias of -inf: its probability is exactly 0, and 0 times it is 0, not nan."""
 
+_STRIP_ELEMENTS = 1 << 17
+"""512 KB in float32: a strip and its scratch copy fit in a second-level cache of 1 MB."""
+
 _MM_WRITES_FLOAT32 = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 8)
 
 
@@ -40,9 +43,9 @@ class Tiles:
     def choose(cls, num_tokens: int, vocab_size: int, device: torch.device) -> Self:
         """Return a size that suits the kind of device.
 
-        On a CPU a tile and its scratch copy stay in the cache while a few passes go over them,
-        and are wide enough for products at full speed (`bench/core_entropy.py --sweep`);
-        elsewhere a tile is large enough to hide the start of a kernel.
+        On a CPU a tile is wide enough for products at full speed and small enough to stay in the
+        shared cache until it is used up (`bench/core_entropy.py --sweep`); elsewhere a tile is
+        large enough to hide the start of a kernel.
         """
         if device.type == "cpu":
             elements, most_tokens, most_rows = 1 << 20, 1024, 2048
@@ -64,15 +67,24 @@ def length(span: slice) -> int:
 
 
 class Buffers:
-    """A few tiles of memory that are made once and used for every tile."""
+    """Memory for a few tiles and a strip, made once and used for every tile."""
 
-    def __init__(self, count: int, tiles: Tiles, *, like: Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, num_tiles: int, problem: Problem) -> None:
+        tiles, like = problem.tiles, problem.head.hidden
         size = tiles.vocab * tiles.tokens
-        self._flat = [torch.empty(size, dtype=dtype, device=like.device) for _ in range(count)]
+        strip_size = max(problem.strip_rows(n) * n for n in (1, tiles.tokens))
+        self._tiles, self._scratch = (
+            [torch.empty(n, dtype=problem.head.dtype, device=like.device) for n in sizes]
+            for sizes in ([size] * num_tiles, [min(size, strip_size)])
+        )
 
-    def shaped(self, rows: int, columns: int) -> list[Tensor]:
-        """Return every buffer as a contiguous `[rows, columns]`, contents undefined."""
-        return [flat[: rows * columns].view(rows, columns) for flat in self._flat]
+    def tiles(self, rows: int, columns: int) -> list[Tensor]:
+        """Return every tile as a contiguous `[rows, columns]`, contents undefined."""
+        return [flat[: rows * columns].view(rows, columns) for flat in self._tiles]
+
+    def scratch(self, rows: int, columns: int) -> Tensor:
+        """Return room for a strip, a contiguous `[rows, columns]`, contents undefined."""
+        return self._scratch[0][: rows * columns].view(rows, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +202,19 @@ class Problem:
     targets: Tensor | None
     tiles: Tiles
 
-    def buffers(self, count: int) -> Buffers:
-        """Return memory for `count` tiles."""
-        return Buffers(count, self.tiles, like=self.head.hidden, dtype=self.head.dtype)
+    def strip_rows(self, num_tokens: int) -> int:
+        """Return how many rows of a tile the passes over its elements take at a time.
+
+        A product wants a large tile. The passes that follow, half a dozen, want what they go over
+        to stay in a core's own cache: on a CPU they finish one strip before they begin the next.
+        """
+        if self.head.hidden.device.type != "cpu":
+            return self.tiles.vocab
+        return max(1, min(_STRIP_ELEMENTS // num_tokens, self.tiles.vocab))
+
+    def buffers(self, num_tiles: int) -> Buffers:
+        """Return memory for `num_tiles` tiles, and a strip."""
+        return Buffers(num_tiles, self)
 
 
 def product_(out: Tensor, left: Tensor, right: Tensor) -> None:

@@ -1,0 +1,59 @@
+"""Bias suites in a configuration: every name is known to debias-eval, and how each is asked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from debias_cli.config.evaluate import EvaluateSection
+from debias_cli.config.load import parse_config
+from debias_cli.config.tree import PipelineConfig
+from debias_cli.stages.evaluation import task_specs
+from debias_cli.stages.fingerprints import check_tasks_exist, task_data_path
+from debias_eval.evaluation import TaskSpec
+
+SUITES = ("winogender", "winobias", "crows_pairs", "crows_pairs_mean", "stereoset", "bbq")
+WRITING = ("word_counts", "diversity")
+
+
+def configured(task: str, prompt: str = "") -> tuple[PipelineConfig, EvaluateSection]:
+    text = (
+        f"model:\n  path: testbed\n{prompt}"
+        "data:\n  sources:\n    - kind: synthetic\n"
+        "train:\n  max_steps: 5\n"
+        f"evaluate:\n  tasks:\n    - {task}\n"
+    )
+    config = parse_config(text, source="p.yaml", base=Path("/base")).config
+    assert config.evaluate is not None
+    return config, config.evaluate
+
+
+def spec(task: str, prompt: str = "") -> TaskSpec:
+    config, section = configured(task, prompt)
+    return task_specs(config, section, Path("pairs.parquet"))[0]
+
+
+@pytest.mark.parametrize("kind", [*SUITES, *WRITING])
+def test_every_name_is_a_task_of_debias_eval(kind: str) -> None:
+    _, section = configured(f"kind: {kind}")
+    check_tasks_exist(section)
+    assert spec(f"kind: {kind}").task == kind
+
+
+@pytest.mark.parametrize("kind", SUITES)
+def test_suites_are_bare_unless_a_chat_template_is_asked_for(kind: str) -> None:
+    assert spec(f"kind: {kind}").protocol is None
+    assert spec(f"{{kind: {kind}, chat_template: true}}").protocol == {"chat_template": True}
+
+
+@pytest.mark.parametrize("kind", WRITING)
+def test_begun_texts_take_no_template_for_problems(kind: str) -> None:
+    prompt = "  prompt: {template: 'Q: {prompt}', chat_template: true, system: Be brief.}\n"
+    found = spec(f"{{kind: {kind}, max_new_tokens: 9}}", prompt).protocol
+    assert isinstance(found, Mapping)
+    assert found == {"chat_template": True, "system": "Be brief.", "max_new_tokens": 9}
+
+
+def test_variants_share_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "crows_pairs").mkdir()
+    assert task_data_path(None, "crows_pairs_mean", tmp_path) == tmp_path / "crows_pairs"

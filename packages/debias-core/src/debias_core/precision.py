@@ -1,0 +1,97 @@
+"""What the layers compute in, and what they keep for the backward pass.
+
+Mixed precision is torch's autocast around the layers alone. The output layer stays outside: a gap
+of 0.01 nats cannot be read off bfloat16 logits, which are wrong by more than that.
+
+Gradient checkpointing keeps a layer's input only, and computes the layer again in the backward
+pass. transformers ties it to `training`, which would switch dropout on and the KV cache off; so
+that flag is set on the layers alone, never on what is inside them, and only while a gradient is
+wanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from debias_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class _AutocastHooks:
+    """Enters autocast before a module's forward pass, and leaves it after."""
+
+    def __init__(self) -> None:
+        self._entered: list[torch.autocast] = []
+
+    def before(self, module: nn.Module, args: object) -> None:
+        del args
+        context = torch.autocast(next(module.parameters()).device.type, dtype=torch.bfloat16)
+        context.__enter__()  # type: ignore[no-untyped-call]
+        self._entered.append(context)
+
+    def after(self, module: nn.Module, args: object, output: object) -> None:
+        del module, args, output
+        self._entered.pop().__exit__(None, None, None)
+
+
+def compute_layers_in_bf16(model: PreTrainedModel) -> None:
+    """Makes everything below the output layer compute in bfloat16; the weights stay what they are.
+
+    Put it on a model after it was copied, and on the copy too: the reference computes alike.
+    """
+    hooks, layers = _AutocastHooks(), model.base_model
+    layers.register_forward_pre_hook(hooks.before)
+    layers.register_forward_hook(hooks.after, always_call=True)
+
+
+@contextlib.contextmanager
+def one_cast_for_all(device: torch.device) -> Iterator[None]:
+    """Keeps the bfloat16 copies of the weights over all forward passes of the block.
+
+    Without it every token of an answer would cast all weights again. Only for blocks without
+    gradient: copies that were made without one would be taken for those with one.
+    """
+    # autocast drops its copies when the outermost context is left, be it enabled or not
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=False):
+        yield
+
+
+def checkpointed_layers(model: nn.Module) -> list[nn.Module]:
+    """Prepares the layers of a model for `recomputed`, and returns them.
+
+    Raises:
+        ConfigError: this architecture has no layers that can be computed again.
+    """
+    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415 - seconds
+
+    layers: list[Any] = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
+    if not layers:
+        raise ConfigError(
+            f"gradient_checkpointing: {type(model).__name__} has no layers that transformers can "
+            "compute again; set it to false and lower micro_batch_size"
+        )
+    for layer in layers:
+        layer.gradient_checkpointing = True
+        layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
+    return layers
+
+
+@contextlib.contextmanager
+def recomputed(layers: Sequence[nn.Module]) -> Iterator[None]:
+    """A context in which the layers keep their inputs only; what is in them stays in eval mode."""
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.training = False
