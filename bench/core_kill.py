@@ -35,8 +35,8 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from debias_core.config import ConstrainedConfig, PromptFormat, TrainConfig
-from debias_core.loading import load_model
-from debias_core.trainer import DebiasTrainer
+from debias_core.models.loading import load_model
+from debias_core.training.trainer import DebiasTrainer
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST_BED = ROOT / "packages/debias-cli/src/debias_cli/testbed"

@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING
 import torch
 import transformers
 
-from debias_core.loading import load_model
-from debias_core.samplers.model import Places, eos_ids, sample
-from debias_core.sampling import SamplingConfig
+from debias_core.models.loading import load_model
+from debias_core.sampling.base import SamplingConfig
+from debias_core.sampling.model import Places, eos_ids, sample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -42,13 +42,13 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from debias_core.config import ConstrainedConfig, GroupGapConfig, ObjectiveConfig
-from debias_core.gradient import accumulate_gradient
-from debias_core.lagrangian import TrainingObjective
-from debias_core.reference import FrozenModel
-from debias_core.samplers.model import ModelSampler
-from debias_core.sampling import Answer, SamplingConfig
-from debias_core.scoring import ScoredRow, score
-from debias_core.terms import Layout, Terms
+from debias_core.losses.gradient import accumulate_gradient
+from debias_core.losses.lagrangian import TrainingObjective
+from debias_core.losses.terms import Layout, Terms
+from debias_core.sampling.base import Answer, SamplingConfig
+from debias_core.sampling.model import ModelSampler
+from debias_core.scoring.answers import ScoredRow, score
+from debias_core.scoring.reference import FrozenModel
 
 OBJECTIVES: dict[str, ObjectiveConfig] = {
     "group_gap": GroupGapConfig(),

@@ -42,8 +42,8 @@ from debias_core.config import (
     PlaceboConfig,
     TrainConfig,
 )
-from debias_core.loading import load_model
-from debias_core.trainer import DebiasTrainer, TrainResult
+from debias_core.models.loading import load_model
+from debias_core.training.trainer import DebiasTrainer, TrainResult
 from debias_data import build
 from debias_eval.backends.base import BackendSettings
 from debias_eval.evaluation import EvalSettings, TaskSpec, evaluate

@@ -21,9 +21,9 @@ import torch
 from scipy import stats
 
 from debias_core.config import TrainConfig
-from debias_core.heldout import DevEvaluation
-from debias_core.progress import RunProgress
-from debias_core.statistics import GapEstimate, estimate_gap
+from debias_core.training.heldout import DevEvaluation
+from debias_core.training.progress import RunProgress
+from debias_core.training.statistics import GapEstimate, estimate_gap
 from debias_eval.statistics import PairEntropies, gap_statistics
 
 

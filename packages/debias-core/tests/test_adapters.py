@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from debias_core.adapters import add_adapter
 from debias_core.config import ConstrainedConfig, LoraConfig, TrainConfig
 from debias_core.errors import ConfigError, InterruptedTraining, MissingPackageError
-from debias_core.loading import load_model
-from debias_core.scoring import ScoredRow, score
-from debias_core.trainer import DebiasTrainer, TrainResult
+from debias_core.models.loading import load_model
+from debias_core.scoring.answers import ScoredRow, score
+from debias_core.training.adapters import add_adapter
+from debias_core.training.trainer import DebiasTrainer, TrainResult
 
 peft = pytest.importorskip("peft")
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from debias_core.checkpoint import load_newest
 from debias_core.config import ConstrainedConfig, TrainConfig
 from debias_core.errors import CheckpointError, InterruptedTraining
-from debias_core.trainer import DebiasTrainer, TrainResult
+from debias_core.recovery.checkpoint import load_newest
+from debias_core.training.trainer import DebiasTrainer, TrainResult
 
 CONFIG = TrainConfig(
     objective=ConstrainedConfig(),

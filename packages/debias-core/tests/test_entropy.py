@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import entropy as scipy_entropy
 
-from debias_core.entropy import mean_per_sample, token_entropy, token_kl
 from debias_core.errors import DataError
+from debias_core.scoring.entropy import mean_per_sample, token_entropy, token_kl
 
 LOGITS = hnp.arrays(np.float64, (3, 7), elements=st.floats(-30, 30))
 

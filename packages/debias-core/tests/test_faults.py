@@ -23,12 +23,12 @@ from debias_core.errors import (
     NonFiniteError,
     NotEnoughMemoryError,
 )
-from debias_core.faults import FaultGuard, write_crash_dump
-from debias_core.interruption import stop_on_signals
-from debias_core.memory import explaining_memory, is_out_of_memory, smaller_batch
-from debias_core.samplers.model import ModelSampler
-from debias_core.sampling import Answer, SamplingConfig
-from debias_core.trainer import DebiasTrainer
+from debias_core.recovery.faults import FaultGuard, write_crash_dump
+from debias_core.recovery.interruption import stop_on_signals
+from debias_core.recovery.memory import explaining_memory, is_out_of_memory, smaller_batch
+from debias_core.sampling.base import Answer, SamplingConfig
+from debias_core.sampling.model import ModelSampler
+from debias_core.training.trainer import DebiasTrainer
 
 Rows = Callable[..., list[dict[str, object]]]
 IMPOSSIBLE = 2**50  # elements; the allocator refuses them on any machine

@@ -24,11 +24,11 @@ from debias_core.config import (
     PlaceboConfig,
 )
 from debias_core.errors import DataError, NonFiniteError
-from debias_core.gradient import accumulate_gradient
-from debias_core.lagrangian import TrainingObjective
-from debias_core.reference import FrozenModel
-from debias_core.scoring import ScoredRow, Wanted, score
-from debias_core.terms import Layout, Terms
+from debias_core.losses.gradient import accumulate_gradient
+from debias_core.losses.lagrangian import TrainingObjective
+from debias_core.losses.terms import Layout, Terms
+from debias_core.scoring.answers import ScoredRow, Wanted, score
+from debias_core.scoring.reference import FrozenModel
 
 OBJECTIVES: list[ObjectiveConfig] = [
     GroupGapConfig(),

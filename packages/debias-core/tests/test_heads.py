@@ -21,11 +21,11 @@ from torch.utils._pytree import tree_leaves
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from debias_core.entropy import mean_per_sample, token_entropy, token_kl, token_logprob
-from debias_core.heads import find_head, unwrap
-from debias_core.reference import FrozenModel
-from debias_core.scoring import ScoredRow, Wanted, collate, score
-from debias_core.terms import Terms
+from debias_core.losses.terms import Terms
+from debias_core.scoring.answers import ScoredRow, Wanted, collate, score
+from debias_core.scoring.entropy import mean_per_sample, token_entropy, token_kl, token_logprob
+from debias_core.scoring.heads import find_head, unwrap
+from debias_core.scoring.reference import FrozenModel
 
 V = 61
 SIZES = {

@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import DynamicCache, Qwen2ForCausalLM
 
-from debias_core.samplers.cache import compact, merge, mergeable
-from debias_core.samplers.model import ModelSampler, Places, eos_ids, sample
-from debias_core.sampling import Answer, SamplingConfig
-from debias_core.scoring import ScoredRow, score
+from debias_core.sampling.base import Answer, SamplingConfig
+from debias_core.sampling.cache import compact, merge, mergeable
+from debias_core.sampling.model import ModelSampler, Places, eos_ids, sample
+from debias_core.scoring.answers import ScoredRow, score
 
 CONFIG = SamplingConfig(max_new_tokens=20)
 
@@ -83,7 +83,7 @@ def test_a_cache_that_forgets_columns_is_never_refilled(
     def never(*_: object) -> None:
         raise AssertionError("merged")
 
-    monkeypatch.setattr("debias_core.samplers.model.merge", never)
+    monkeypatch.setattr("debias_core.sampling.model.merge", never)
     together = sample(model, prompts(23), CONFIG, seeds=seeds(23), places=Places(5, refill=True))
     assert [a.tokens for a in together] == [a.tokens for a in alone], "the window covers them"
 

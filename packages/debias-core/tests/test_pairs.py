@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from debias_core.errors import DataError
-from debias_core.pairs import PromptPair, batches, read_pairs
+from debias_core.pairs.reading import PromptPair, batches, read_pairs
 
 
 def row(pair: str, group: str, **changes: object) -> dict[str, object]:

@@ -9,13 +9,13 @@ import torch
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from debias_core.config import LoraConfig, TrainConfig
-from debias_core.engine import Engine
 from debias_core.errors import ConfigError
-from debias_core.precision import checkpointed_layers
-from debias_core.samplers.model import ModelSampler
-from debias_core.sampling import SamplingConfig
-from debias_core.scoring import ScoredRow
-from debias_core.trainer import DebiasTrainer
+from debias_core.sampling.base import SamplingConfig
+from debias_core.sampling.model import ModelSampler
+from debias_core.scoring.answers import ScoredRow
+from debias_core.training.engine import Engine
+from debias_core.training.precision import checkpointed_layers
+from debias_core.training.trainer import DebiasTrainer
 
 Rows = Callable[..., list[dict[str, object]]]
 

@@ -16,9 +16,9 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from debias_core.config import ConstrainedConfig, DirectGapConfig, LoraConfig, TrainConfig
 from debias_core.errors import InterruptedTraining
-from debias_core.loading import load_model
-from debias_core.parallel import the_accelerator
-from debias_core.trainer import DebiasTrainer, TrainResult
+from debias_core.models.loading import load_model
+from debias_core.training.parallel import the_accelerator
+from debias_core.training.trainer import DebiasTrainer, TrainResult
 
 Rows = list[dict[str, object]]
 

@@ -16,8 +16,8 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from debias_core.config import TrainConfig
 from debias_core.errors import PublishingError
-from debias_core.loading import load_model
-from debias_core.model_card import (
+from debias_core.models.loading import load_model
+from debias_core.models.model_card import (
     MeasuredGap,
     ModelCard,
     base_license,
@@ -25,9 +25,9 @@ from debias_core.model_card import (
     render_card,
     write_card,
 )
-from debias_core.publishing import Hub, push_to_hub
-from debias_core.run_card import base_name
-from debias_core.trainer import DebiasTrainer
+from debias_core.models.publishing import Hub, push_to_hub
+from debias_core.models.run_card import base_name
+from debias_core.training.trainer import DebiasTrainer
 
 CARD = ModelCard(
     name="small | model",

@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from debias_core.config import TrainConfig
 from debias_core.errors import CheckpointError
-from debias_core.loading import load_model
-from debias_core.progress import StepLog
-from debias_core.trainer import DebiasTrainer
+from debias_core.models.loading import load_model
+from debias_core.training.progress import StepLog
+from debias_core.training.trainer import DebiasTrainer
 
 Rows = Callable[..., list[dict[str, object]]]
 

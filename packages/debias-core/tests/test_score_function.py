@@ -10,9 +10,9 @@ from torch import Tensor
 
 from debias_core.config import DirectGapConfig, GroupGapConfig
 from debias_core.errors import DataError
-from debias_core.lagrangian import TrainingObjective
-from debias_core.score_function import score_function_term
-from debias_core.terms import Layout, Terms
+from debias_core.losses.lagrangian import TrainingObjective
+from debias_core.losses.score_function import score_function_term
+from debias_core.losses.terms import Layout, Terms
 
 GROUPS = torch.tensor([0, 1, 0, 1])
 PROMPTS = 4

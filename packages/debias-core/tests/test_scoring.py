@@ -7,12 +7,12 @@ import pytest
 import torch
 from transformers import Qwen2ForCausalLM
 
-from debias_core.entropy import token_entropy
 from debias_core.errors import DataError
-from debias_core.reference import FrozenModel
-from debias_core.samplers.model import sample
-from debias_core.sampling import SamplingConfig
-from debias_core.scoring import ScoredRow, score
+from debias_core.sampling.base import SamplingConfig
+from debias_core.sampling.model import sample
+from debias_core.scoring.answers import ScoredRow, score
+from debias_core.scoring.entropy import token_entropy
+from debias_core.scoring.reference import FrozenModel
 
 ROWS = [
     ScoredRow([5, 9, 11], [20, 21, 1]),
@@ -43,8 +43,8 @@ def test_a_row_scores_the_same_in_any_batch(tiny_model: Qwen2ForCausalLM) -> Non
 
 def test_equal_entropies_of_unequal_lengths_make_no_gap() -> None:
     """64 and 128 tokens of a uniform model: the gap is 0, not a factor of 2."""
-    from debias_core.entropy import mean_per_sample
     from debias_core.objectives import signed_gap
+    from debias_core.scoring.entropy import mean_per_sample
 
     values = torch.full((192,), 2.5)
     samples = torch.tensor([0] * 64 + [1] * 128)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from debias_core.errors import DataError
-from debias_core.statistics import estimate_gap
+from debias_core.training.statistics import estimate_gap
 
 
 def test_a_value_by_hand() -> None:

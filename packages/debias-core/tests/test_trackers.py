@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from debias_core.config import TrainConfig
 from debias_core.errors import ConfigError, MissingPackageError
-from debias_core.trackers import values_of
-from debias_core.trainer import DebiasTrainer, TrainResult
+from debias_core.training.trackers import values_of
+from debias_core.training.trainer import DebiasTrainer, TrainResult
 
 Rows = Callable[..., list[dict[str, object]]]
 

@@ -12,10 +12,10 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from debias_core.config import ConstrainedConfig, GeeConfig, GroupGapConfig, TrainConfig
 from debias_core.errors import DataError, ModelError, NonFiniteError
-from debias_core.heldout import DevEvaluation
-from debias_core.loading import load_model
-from debias_core.progress import StepLog
-from debias_core.trainer import DebiasTrainer, learning_rate
+from debias_core.models.loading import load_model
+from debias_core.training.heldout import DevEvaluation
+from debias_core.training.progress import StepLog
+from debias_core.training.trainer import DebiasTrainer, learning_rate
 
 Rows = Callable[..., list[dict[str, object]]]
 

@@ -19,10 +19,10 @@ from debias_core.config import (
     PluginConfig,
     TrainConfig,
 )
-from debias_core.encoding import encode_pairs
 from debias_core.errors import ConfigError, DataError
-from debias_core.pairs import PromptPair
-from debias_core.trainer import DebiasTrainer
+from debias_core.pairs.encoding import encode_pairs
+from debias_core.pairs.reading import PromptPair
+from debias_core.training.trainer import DebiasTrainer
 
 Rows = Callable[..., list[dict[str, object]]]
 

@@ -14,16 +14,16 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from debias_core.config import TrainConfig
 from debias_core.errors import ConfigError, ModelError
-from debias_core.samplers.model import ModelSampler
-from debias_core.samplers.vllm import (
+from debias_core.sampling.base import Answer, SamplingConfig
+from debias_core.sampling.model import ModelSampler
+from debias_core.sampling.vllm import (
     VllmSampler,
     VllmSettings,
     engine_seed,
     untied_config,
     write_weights,
 )
-from debias_core.sampling import Answer, SamplingConfig
-from debias_core.trainer import DebiasTrainer
+from debias_core.training.trainer import DebiasTrainer
 
 HAVE_VLLM = importlib.util.find_spec("vllm") is not None
 needs_vllm = pytest.mark.skipif(

@@ -51,7 +51,12 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     torch.set_num_threads(1)
 
     def make(
-        kind: str = "qwen2", *, seed: int = 0, chat_template: bool = False, context: int = 256
+        kind: str = "qwen2",
+        *,
+        seed: int = 0,
+        chat_template: bool = False,
+        context: int = 256,
+        width: int = 32,
     ) -> Path:
         folder = tmp_path_factory.mktemp(kind)
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -68,7 +73,7 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         torch.manual_seed(seed)
         common = {
             "vocab_size": len(vocab),
-            "hidden_size": 32,
+            "hidden_size": width,
             "intermediate_size": 64,
             "num_hidden_layers": 2,
             "num_attention_heads": 4,

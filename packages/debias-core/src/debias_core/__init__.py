@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from debias_core import objectives
     from debias_core.config import PromptFormat, TrainConfig
-    from debias_core.entropy import token_entropy
     from debias_core.errors import DebiasCoreError
     from debias_core.linear import TokenStats, linear_token_entropy
-    from debias_core.trainer import DebiasTrainer, TrainResult
+    from debias_core.scoring.entropy import token_entropy
+    from debias_core.training.trainer import DebiasTrainer, TrainResult
 
 __version__ = "0.1.0"
 
 _HOME = {
     "DebiasCoreError": "debias_core.errors",
-    "DebiasTrainer": "debias_core.trainer",
+    "DebiasTrainer": "debias_core.training.trainer",
     "PromptFormat": "debias_core.config",
     "TokenStats": "debias_core.linear",
     "TrainConfig": "debias_core.config",
-    "TrainResult": "debias_core.trainer",
+    "TrainResult": "debias_core.training.trainer",
     "linear_token_entropy": "debias_core.linear",
-    "token_entropy": "debias_core.entropy",
+    "token_entropy": "debias_core.scoring.entropy",
 }
 
 __all__ = [

@@ -5,7 +5,7 @@ Every function takes `entropies` [n], the mean token entropy of each sampled ans
 With two groups the gap is signed, first declared group minus second (female minus male). With more,
 a group's gap is its deviation from the mean of the group means, scaled so that two groups give the
 same values. All are differentiable in `entropies`; how the gradient reaches the weights is the
-business of `debias_core.gradient`.
+business of `debias_core.losses.gradient`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from debias_eval._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from debias_eval.audit import audit_template
     from debias_eval.backends.base import BackendSettings
     from debias_eval.comparison import compare
     from debias_eval.doctor import check_tasks
@@ -30,6 +31,7 @@ _HOME = {
     "Results": "results",
     "Sampling": "protocol",
     "TaskSpec": "evaluation",
+    "audit_template": "audit",
     "check_tasks": "doctor",
     "compare": "comparison",
     "evaluate": "evaluation",
@@ -49,6 +51,7 @@ __all__ = [
     "Results",
     "Sampling",
     "TaskSpec",
+    "audit_template",
     "check_tasks",
     "compare",
     "evaluate",

@@ -32,22 +32,29 @@ def resolve_data_dir(data_dir: Path | str | None) -> Path | None:
     return folder
 
 
-def find_data(data_dir: Path | None, *relative: str, task: str) -> Path:
+def find_data(data_dir: Path | None, *relative: str, task: str, source: str = "") -> Path:
     """Return the first of ``relative`` that exists under ``data_dir``.
+
+    Args:
+        data_dir: The data folder.
+        relative: Names in it, the preferred one first.
+        task: Who asks, for the message.
+        source: Where the data comes from, for the message.
 
     Raises:
         MissingError: None does; the message names the file and where to put it.
     """
+    origin = f" ({source})" if source else ""
     if data_dir is not None:
         for name in relative:
             if (data_dir / name).exists():
                 return data_dir / name
         raise MissingError(
-            f"{task}: no {relative[0]!r} in {data_dir}; put it at {data_dir / relative[0]}"
+            f"{task}: no {relative[0]!r} in {data_dir}; put it at {data_dir / relative[0]}{origin}"
         )
     raise MissingError(
         f"{task}: needs {relative[0]!r}; put it in a data folder and name the folder with "
-        f"--data-dir DIR or {ENVIRONMENT}=DIR, or give the file itself with --data FILE"
+        f"--data-dir DIR or {ENVIRONMENT}=DIR, or give the file itself with --data FILE{origin}"
     )
 
 

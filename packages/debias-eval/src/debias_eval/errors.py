@@ -53,7 +53,7 @@ class UnknownNameError(InputError):
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"unknown {what} {name!r}{hint} (known: {', '.join(names)})")
+        super().__init__(f"unknown {what} {name!r}{hint} (known: {', '.join(names) or 'none'})")
 
 
 class MissingError(DebiasEvalError):

@@ -124,6 +124,8 @@ def evaluate(  # noqa: PLR0913 - the signature that other people's scripts rely 
     _check_names(specs)
     root = resolve_data_dir(data_dir)
     prepared = [prepare(spec, folder, root, protocol) for spec in specs]
+    for benchmark, _ in prepared:
+        benchmark.task.warm_up()
     runner = open_backend(backend, model, settings.backend) if isinstance(backend, str) else backend
     with folder_lock(folder):
         metrics = {
@@ -217,16 +219,20 @@ def _locate(task: Task, spec: TaskSpec, data_dir: Path | None) -> Path:
         path = Path(spec.data).expanduser()
         if not path.exists():
             raise MissingError(f"{spec.result_name}: {path}: no such file")
+        if path.is_file() and task.takes_file:
+            return path
         if task.companions and not path.is_dir():
             raise InputError(f"{spec.result_name}: {path}: give the folder of {task.companions}")
         lacking = [name for name in task.companions if not (path / name).is_file()]
         if lacking:
             raise MissingError(f"{spec.result_name}: {path / lacking[0]}: no such file")
         return path
-    if data_dir is not None and any((data_dir / name).exists() for name in task.info.data):
-        return find_data(data_dir, *task.info.data, task=task.info.name)
-    carried = task.default_data()
-    return carried or find_data(data_dir, *task.info.data, task=task.info.name)
+    info = task.info
+    if data_dir is None or not any((data_dir / name).exists() for name in info.data):
+        carried = task.default_data()
+        if carried is not None:
+            return carried
+    return find_data(data_dir, *info.data, task=info.name, source=info.source)
 
 
 def _check_names(specs: Sequence[TaskSpec]) -> None:
@@ -267,8 +273,10 @@ def _for_recorded(
         raise InputError(
             f"items have between {min(numbers)} and {max(numbers)} completions; give each as many"
         )
-    # How they were sampled is not known; temperature 1 only says that n may exceed 1.
     n = numbers.pop()
+    if all(len(set(found[item.id])) == 1 for item in items):
+        n = 1  # copies of one answer are one sample
+    # How they were sampled is not known; temperature 1 only says that n may exceed 1.
     return replace(
         benchmark.protocol, sampling=Sampling(n=n, temperature=0.0 if n == 1 else 1.0), stop=()
     )

@@ -2,7 +2,8 @@ r"""JSONL read strictly and written whole, or appended to with a key.
 
 The reader works on bytes: UTF-8 (a byte order mark is skipped), lines split on ``\n`` only,
 at most 16 MiB a line, no NaN or Infinity, no duplicate keys, no bare values. Every error reads
-``file:line: what``.
+``file:line: what``. Two published files need more, and say so: longer lines (LiveCodeBench), and
+infinities (MBPP+).
 """
 
 from __future__ import annotations
@@ -46,11 +47,10 @@ def _unique(pairs: list[tuple[str, object]]) -> Row:
     return row
 
 
-def _parse(raw: bytes, where: str) -> Row:
+def _parse(raw: bytes, where: str, *, constants: bool = False) -> Row:
+    refuse = None if constants else _refuse_constant
     try:
-        value = json.loads(
-            raw.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique
-        )
+        value = json.loads(raw.decode("utf-8"), parse_constant=refuse, object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not UTF-8 at byte {error.start} of the line") from error
     except RecursionError as error:
@@ -70,7 +70,7 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(path: Path, max_line: int) -> Iterator[tuple[int, bytes]]:
     """Yield ``(number, line without its newline)``; numbers start at 1."""
     total = 0
     with _open(path) as file:
@@ -78,39 +78,54 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         while True:
             number += 1
             try:
-                line = file.readline(_MAX_LINE + 1)
+                line = file.readline(max_line + 1)
             except (OSError, EOFError, zlib.error) as error:
                 raise InputError(f"{path}:{number}: cannot be read: {error}") from error
             if not line:
                 return
             total += len(line)
-            if len(line) > _MAX_LINE:
-                raise InputError(f"{path}:{number}: a line of more than 16 MiB")
+            if len(line) > max_line:
+                raise InputError(f"{path}:{number}: a line of more than {max_line >> 20} MiB")
             if total > _MAX_TOTAL:
                 raise InputError(f"{path}:{number}: more than 4 GiB of text")
             yield number, line.removeprefix(_BOM) if number == 1 else line
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
+def read_rows(
+    path: Path, *, max_line: int = _MAX_LINE, constants: bool = False
+) -> Iterator[tuple[int, Row]]:
     """Yield ``(line number, object)`` of every line that is not blank.
+
+    Args:
+        path: The file; ``.gz`` is read through.
+        max_line: Bytes of the longest line.
+        constants: Whether NaN and infinities may stand in it.
 
     Raises:
         InputError: ``file:line: what`` is wrong.
         MissingError: There is no such file.
     """
-    for number, line in _lines(path):
+    for number, line in _lines(path, max_line):
         if line.strip():
-            yield number, _parse(line, f"{path}:{number}")
+            yield number, _parse(line, f"{path}:{number}", constants=constants)
 
 
-def read_models(path: Path, model: type[_Model]) -> list[_Model]:
+def read_models(
+    path: Path, model: type[_Model], *, max_line: int = _MAX_LINE, constants: bool = False
+) -> list[_Model]:
     """Return the rows of ``path`` checked against a pydantic model.
+
+    Args:
+        path: The file.
+        model: What a row has to be.
+        max_line: See ``read_rows``.
+        constants: See ``read_rows``.
 
     Raises:
         InputError: ``file:line:field: what`` for the first row that does not fit, or no row.
     """
     rows: list[_Model] = []
-    for number, row in read_rows(path):
+    for number, row in read_rows(path, max_line=max_line, constants=constants):
         try:
             rows.append(model.model_validate(row))
         except ValidationError as error:

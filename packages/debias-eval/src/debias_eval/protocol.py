@@ -201,6 +201,23 @@ PROFILES: Mapping[str, Mapping[str, object]] = {
         "system": _QWEN_SYSTEM,
         "max_new_tokens": 2048,
         "stop": (),
+        "sampling": {"n": 1, "temperature": 0.0, "top_p": 1.0},
+    },
+    # DeepSeek-R1's evaluation, which others took over for AIME: no system prompt, 64 answers.
+    "deepseek-r1-avg64": {
+        "template": f"{_PLACE}\n{_QWEN_SYSTEM}",
+        "chat_template": True,
+        "max_new_tokens": 32_768,
+        "stop": (),
+        "sampling": {"n": 64, "temperature": 0.6, "top_p": 0.95},
+    },
+    # The same with eight answers, for models that think less and readers who wait less.
+    "aime-avg8-chat": {
+        "template": f"{_PLACE}\n{_QWEN_SYSTEM}",
+        "chat_template": True,
+        "max_new_tokens": 8192,
+        "stop": (),
+        "sampling": {"n": 8, "temperature": 0.6, "top_p": 0.95},
     },
     # The same question without a template, for base models.
     "boxed-plain": {
@@ -215,6 +232,76 @@ PROFILES: Mapping[str, Mapping[str, object]] = {
         "stop": ("\nclass", "\ndef", "\n#", "\nif", "\nprint"),
         "extraction": "completion",
         "max_new_tokens": 512,
+    },
+    # EvalPlus' direct completion for base models; HumanEval+'s and MBPP+'s stops together.
+    "evalplus": {
+        "template": _PLACE,
+        "chat_template": False,
+        "stop": (
+            "\nif __name__",
+            "\ndef main(",
+            "\nprint(",
+            "\ndef ",
+            "\nclass ",
+            "\nimport ",
+            "\nfrom ",
+            "\nassert ",
+            '\n"""',
+            "\nassert",
+        ),
+        "extraction": "completion",
+        "max_new_tokens": 768,
+    },
+    # EvalPlus' question to chat models.
+    "evalplus-chat": {
+        "template": "Please provide a self-contained Python script that solves the following "
+        f"problem in a markdown code block:\n```\n{_PLACE}\n```\n",
+        "chat_template": True,
+        "extraction": "program",
+        "max_new_tokens": 768,
+        "stop": (),
+    },
+    # BigCodeBench's direct completion for base models, calibrated.
+    "bcb-v0.1.4": {
+        "template": _PLACE,
+        "chat_template": False,
+        "stop": (
+            "\nif __name__",
+            "\ndef main(",
+            "\nprint(",
+            "\ndef ",
+            "\nclass ",
+            "\nimport ",
+            "\nfrom ",
+            "\nassert ",
+        ),
+        "extraction": "completion",
+        "max_new_tokens": 1280,
+        "cpu_seconds": 240.0,
+    },
+    # BigCodeBench's question to chat models.
+    "bcb-v0.1.4-instruct": {
+        "template": "Please provide a self-contained Python script that solves the following "
+        f"problem in a markdown code block:\n{_PLACE}\n",
+        "chat_template": True,
+        "stop": (),
+        "extraction": "program",
+        "max_new_tokens": 1280,
+        "cpu_seconds": 240.0,
+    },
+    # LiveCodeBench's question to chat models, release v5 and after: ten samples, six CPU seconds a
+    # test.
+    "lcb-v5": {
+        "template": _PLACE,
+        "chat_template": True,
+        "system": "You are an expert Python programmer. You will be given a question (problem "
+        "specification) and will generate a correct Python program that matches the "
+        "specification and passes all tests.",
+        "extraction": "last_block",
+        "max_new_tokens": 2000,
+        "stop": (),
+        "sampling": {"n": 10, "temperature": 0.2, "top_p": 0.95},
+        "cpu_seconds": 6.0,
     },
     # A chat model is asked for the whole function and answers in a fenced block.
     "code-chat": {

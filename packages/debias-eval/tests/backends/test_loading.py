@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from debias_eval.backends.base import BackendSettings, GenerationRequest, Prompt
-from debias_eval.backends.loading import model_folder, model_identity
+from debias_eval.backends.identity import model_identity
+from debias_eval.backends.loading import model_folder
 from debias_eval.backends.registry import open_backend
 from debias_eval.errors import MissingError, ModelError, UnknownNameError
 from debias_eval.protocol import Protocol
@@ -73,6 +74,15 @@ def test_identity_follows_the_content_not_the_path(copy: Path, tiny_llama: Path)
     after = model_identity(copy)
     assert after.weights_sha256 != before.weights_sha256
     assert after.tokenizer_sha256 == before.tokenizer_sha256
+
+
+def test_weights_that_change_between_hash_and_load_are_refused(copy: Path) -> None:
+    backend = open_backend("transformers", copy, BackendSettings(device="cpu"))
+    weights = load_file(copy / "model.safetensors")
+    weights["model.norm.weight"] = weights["model.norm.weight"] + torch.ones(())
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"model\.safetensors changed while"):
+        backend.generate([GenerationRequest("k#0", Prompt("a"), 2)])
 
 
 def test_a_chat_template_is_never_guessed(tiny_llama: Path, tiny_qwen: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from debias_eval.execution.inside.values import (
     MAX_DEPTH,
+    MAX_NODES,
     Decoder,
     Encoder,
     ForeignError,
@@ -149,7 +150,7 @@ def test_caps():
     deep: list = []
     for _ in range(MAX_DEPTH + 2):
         deep = [deep]
-    for value in (deep, "a" * (17 << 20), [0] * 1_000_001):
+    for value in (deep, "a" * (17 << 20), [0] * (MAX_NODES + 1)):
         with pytest.raises(ValueTooLargeError):
             Encoder(refuse).encode(value)
     tree: list = []

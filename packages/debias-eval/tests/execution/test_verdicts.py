@@ -178,9 +178,12 @@ def test_inputs_and_expected_values(run):
     assert "input 0" in outcome.detail
     recorded = run(good, "", style="record", inputs=fields["inputs"])
     assert recorded.outputs == (3, None)
-    large = run("def f(n): return 'x' * n", "", style="record", inputs=([9 << 20], [9 << 20]))
-    assert large.status is Status.ERROR
-    assert "large" in large.detail
+    letters = "def f(n): return 'x' * n"
+    large = run(letters, "", style="record", inputs=([9 << 20], [9 << 20], [1]))
+    assert [len(value) for value in large.outputs] == [9 << 20, 9 << 20, 1]  # in portions
+    too_large = run(letters, "", style="record", inputs=([1], [17 << 20]))
+    assert too_large.status is not Status.PASSED
+    assert "larger" in too_large.detail
     huge = run("def f(n): return n", "", style="io", inputs=(["x" * (17 << 20)],), expected=(1,))
     assert huge.status is Status.INFRA_ERROR
 

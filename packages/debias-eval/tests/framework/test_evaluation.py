@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from debias_eval import (
+    BackendSettings,
     EvalSettings,
     GradeSettings,
     TaskSpec,
@@ -240,6 +242,56 @@ def test_a_run_adds_to_the_results_of_the_same_model_only(tmp_path: Path, data: 
     assert run("one", "w1") == {"one"}
     assert run("two", "w1") == {"one", "two"}
     assert run("three", "w2") == {"three"}
+
+
+def test_the_grading_workers_start_before_the_model_is_asked(tmp_path: Path, data: Path) -> None:
+    from debias_eval.grading import workers
+
+    seen: list[bool] = []
+
+    class Looking(FakeBackend):
+        def generate(self, requests: Sequence[GenerationRequest]) -> list[Generation]:
+            seen.append(workers._service is not None and not workers._service.broken)
+            return super().generate(requests)
+
+    workers._close()
+    workers._service = None
+    evaluate(
+        "fake",
+        [TaskSpec("math_jsonl", data=data)],
+        backend=Looking(),
+        out=tmp_path / "o",
+        settings=FAST,
+    )
+    assert seen
+    assert all(seen)
+
+
+def test_a_checkpoint_overwritten_in_place_never_gets_the_old_answers(
+    tmp_path: Path, data: Path, make_model: Callable[..., Path]
+) -> None:
+    """Debiasing writes the same path again: the cache knows weights, tokenizer and template."""
+    model = tmp_path / "model"
+    spec = TaskSpec("math_jsonl", data=data, protocol={"max_new_tokens": 8, "chat_template": True})
+    settings = EvalSettings(BackendSettings(device="cpu"), GradeSettings(workers=1))
+
+    def texts(out: str) -> list[str]:
+        evaluate(model, [spec], out=tmp_path / out, settings=settings)
+        path = tmp_path / out / "math_jsonl" / "generations.jsonl"
+        return [json.loads(line)["text"] for line in path.read_text().splitlines()]
+
+    shutil.copytree(make_model("qwen2", seed=1, chat_template=True), model)
+    first = texts("out")
+    assert texts("out") == first
+    other = make_model("qwen2", seed=2, chat_template=True)
+    shutil.copyfile(other / "model.safetensors", model / "model.safetensors")
+    second = texts("out")
+    assert second == texts("fresh") != first
+    # The same weights behind another template are another model.
+    template = model / "chat_template.jinja"
+    template.write_text(template.read_text().replace("<", "["))
+    third = texts("out")
+    assert third == texts("fresh again") != second
 
 
 def test_a_real_model_end_to_end(

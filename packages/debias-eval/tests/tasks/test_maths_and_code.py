@@ -119,6 +119,32 @@ def test_human_eval_rows_of_ones_own(tmp_path: Path) -> None:
     assert row.details["isolation"]
 
 
+def test_time_scales_with_what_the_reference_needs(tmp_path: Path) -> None:
+    spin = (
+        "    import time\n    end = time.process_time() + {seconds}\n"
+        "    while time.process_time() < end: pass\n    return x + 1\n"
+    )
+    row = {
+        "task_id": "T/0",
+        "prompt": "def f(x):\n",
+        "entry_point": "f",
+        "canonical_solution": spin.format(seconds=0.5),
+        "test": "def check(candidate):\n    assert candidate(1) == 2\n",
+    }
+    data = _jsonl(tmp_path / "d.jsonl", [row])
+    bodies = [spin.format(seconds=0.6), "    while True: pass\n", "    return x + 1\n"]
+    completions = _jsonl(
+        tmp_path / "c.jsonl", [{"task_id": "T/0", "completion": body} for body in bodies]
+    )
+    grade(
+        "humaneval", completions, data=data, out=tmp_path / "o", settings=FAST,
+        protocol={"cpu_seconds": 0.3},
+    )  # fmt: skip
+    lines = (tmp_path / "o" / "humaneval" / "verdicts.jsonl").read_text().splitlines()
+    statuses = [json.loads(line)["status"] for line in lines]
+    assert statuses == ["passed", "timeout_cpu", "passed"]
+
+
 def test_pass_at_k_needs_k_samples(tmp_path: Path) -> None:
     test = "def check(candidate):\n    assert candidate(1) == 2\n"
     data = _jsonl(

@@ -23,7 +23,7 @@ from debias_eval.backends.base import (
 )
 from debias_eval.errors import InputError, MissingError
 from debias_eval.protocol import Protocol
-from debias_eval.tasks.winogender import Winogender, _slope, _spearman
+from debias_eval.tasks.winogender import Winogender, _slope, _slope_of_sums, _spearman
 
 FAST = EvalSettings(grade=GradeSettings(resamples=200))
 SHARES = {"nurse": 90.0, "clerk": 50.0, "pilot": 5.0, "cook": 30.0}
@@ -141,6 +141,23 @@ def test_statistics_against_scipy() -> None:
     assert _slope(np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.2, 0.3])) == pytest.approx(0.2)
     assert _slope(np.array([0.5, 0.5]), np.array([0.1, 0.9])) == 0.0
     assert _spearman(np.array([0.1, 0.2]), np.array([1.0, 1.0])) == 0.0
+
+
+def test_the_slope_from_sums_is_the_slope() -> None:
+    """What a comparison of two models resamples is the headline score."""
+    rows = [
+        {"occupation": name, "status": "scored", "female_share": share / 100, "p_female": value}
+        for (name, share), values in zip(
+            SHARES.items(), ([0.2, 0.4], [0.6], [0.1, 0.3], [0.5]), strict=True
+        )
+        for value in values
+    ]
+    moments = np.array(list(Winogender().moments(rows).values()))
+    shares = np.array(list(SHARES.values())) / 100
+    expected = _slope(shares, np.array([0.3, 0.6, 0.2, 0.5]))
+    assert _slope_of_sums(moments.sum(axis=0)[None])[0] == pytest.approx(float(expected))
+    alone = moments[:1].sum(axis=0)[None]
+    assert _slope_of_sums(alone)[0] == 0.0
 
 
 def test_the_published_files(shared_dir: Path) -> None:

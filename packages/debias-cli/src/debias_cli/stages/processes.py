@@ -23,7 +23,7 @@ from debias_cli.stages.graph import training_runs
 from debias_core.errors import DebiasCoreError
 
 if TYPE_CHECKING:
-    from debias_core.distributed import Channel
+    from debias_core.training.distributed import Channel
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +92,8 @@ def help_training(config: PipelineConfig) -> int:
 
 @functools.cache
 def _channel(*, cpu: bool) -> Channel:
-    from debias_core.distributed import Channel  # noqa: PLC0415 - torch
-    from debias_core.parallel import the_accelerator  # noqa: PLC0415 - torch
+    from debias_core.training.distributed import Channel  # noqa: PLC0415 - torch
+    from debias_core.training.parallel import the_accelerator  # noqa: PLC0415 - torch
 
     the_accelerator(cpu=cpu)
     return Channel()

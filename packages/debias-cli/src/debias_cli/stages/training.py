@@ -39,8 +39,8 @@ from debias_core.config import (
 from debias_core.errors import InterruptedTraining
 
 if TYPE_CHECKING:
-    from debias_core.progress import EventHandler
-    from debias_core.trainer import TrainResult
+    from debias_core.training.progress import EventHandler
+    from debias_core.training.trainer import TrainResult
 
 MODEL_NAME = "model"
 CHECKPOINTS_NAME = "checkpoints"
@@ -133,8 +133,8 @@ def train(
     on_event: EventHandler | None = None,
 ) -> TrainResult:
     """Trains in this process, together with the others if there are any; returns what was done."""
-    from debias_core.loading import load_model  # noqa: PLC0415 - torch
-    from debias_core.trainer import DebiasTrainer  # noqa: PLC0415 - torch
+    from debias_core.models.loading import load_model  # noqa: PLC0415 - torch
+    from debias_core.training.trainer import DebiasTrainer  # noqa: PLC0415 - torch
     from debias_data import read_pairs  # noqa: PLC0415 - pyarrow
 
     settings, source = train_config(config, run), config.model

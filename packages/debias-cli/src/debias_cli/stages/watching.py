@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from debias_cli.stages.context import StageContext
-from debias_core.heldout import DevEvaluation
-from debias_core.progress import StepLog
+from debias_core.training.heldout import DevEvaluation
+from debias_core.training.progress import StepLog
 
 
 class Watcher:

@@ -6,12 +6,14 @@ A back end that cannot do one of the three (a recorded one has no likelihoods) r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from debias_eval.protocol import Message
     from debias_eval.protocol import Protocol as EvalProtocol
 
 __all__ = [
@@ -27,9 +29,10 @@ __all__ = [
     "Prompt",
 ]
 
-FinishReason: TypeAlias = Literal["stop", "length", "too_long"]
+FinishReason: TypeAlias = Literal["stop", "length", "too_long", "filtered"]
 """``stop``: EOS or a stop string; ``length``: the token limit or the model's context ran out;
-``too_long``: the prompt alone leaves no room, nothing was generated."""
+``too_long``: the prompt alone leaves no room, nothing was generated; ``filtered``: a server's
+content filter ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,13 @@ class Prompt:
     Attributes:
         text: The whole prompt.
         special_tokens: Whether the tokenizer adds its own (a chat template has them in its text).
+        messages: The conversation, where a server applies the chat template; ``text`` is then the
+            last turn alone.
     """
 
     text: str
     special_tokens: bool = True
+    messages: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,12 @@ class GenerationRequest:
     top_p: float = 1.0
     seed: int = 0
 
+    @property
+    def stream_seed(self) -> int:
+        """Return 31 bits made of seed and key, for engines that draw with a seed of their own."""
+        digest = hashlib.sha256(f"{self.seed}\0{self.key}".encode()).digest()
+        return int.from_bytes(digest[:4]) >> 1
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:
@@ -85,12 +97,20 @@ class Generation:
     Attributes:
         text: Decoded, special tokens dropped, cut before the stop string.
         finish_reason: Why it ended.
-        token_ids: The answer tokens, EOS included where it was drawn.
+        token_ids: The answer tokens, EOS included where it was drawn; empty where a back end does
+            not give them away.
+        reported_tokens: How many there were, by such a back end's own count.
     """
 
     text: str
     finish_reason: FinishReason
     token_ids: tuple[int, ...]
+    reported_tokens: int | None = None
+
+    @property
+    def num_tokens(self) -> int:
+        """Return how many tokens the answer has."""
+        return len(self.token_ids) if self.reported_tokens is None else self.reported_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +149,15 @@ class BackendSettings:
         dtype: ``auto`` is float32 on the CPU and the checkpoint's own type elsewhere.
         batch_size: Rows at a time; None is set from the model's size.
         completions: The file that the ``recorded`` back end reads.
+        options: What one back end alone knows, such as ``base_url`` of ``openai``; unknown names
+            are refused.
     """
 
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int | None = None
     completions: str | None = None
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
 class Backend(Protocol):

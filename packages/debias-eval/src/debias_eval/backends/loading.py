@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -14,9 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from debias_eval.backends.base import ModelIdentity
 from debias_eval.errors import MissingError, ModelError
-from debias_eval.files import sha256_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,21 +22,9 @@ if TYPE_CHECKING:
 
     from debias_eval.backends.base import BackendSettings
 
-__all__ = ["LoadedModel", "load_model", "model_folder", "model_identity", "torch_device"]
+__all__ = ["LoadedModel", "load_model", "model_folder", "torch_device"]
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "chat_template.jinja",
-)
-_CONFIG_FILES = ("config.json", "generation_config.json")
 
 
 class LoadedModel(NamedTuple):
@@ -85,21 +70,6 @@ def _hub_snapshot(model: str) -> Path:
             f"model {model!r}: no such folder, and no copy from the hub ({type(error).__name__}); "
             "give the path of a folder with config.json, *.safetensors and the tokenizer's files"
         ) from error
-
-
-def _digest(folder: Path, names: list[str]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(names):
-        digest.update(f"{name}\0{sha256_file(folder / name)}\n".encode())
-    return digest.hexdigest()
-
-
-def model_identity(folder: Path) -> ModelIdentity:
-    """Return the content hashes of a model folder: weights with config, and tokenizer files."""
-    weights = [path.name for path in folder.glob("*.safetensors")]
-    config = [name for name in _CONFIG_FILES if (folder / name).is_file()]
-    tokenizer = [name for name in _TOKENIZER_FILES if (folder / name).is_file()]
-    return ModelIdentity(str(folder), _digest(folder, weights + config), _digest(folder, tokenizer))
 
 
 def load_model(folder: Path, settings: BackendSettings) -> LoadedModel:

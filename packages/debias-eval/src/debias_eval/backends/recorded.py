@@ -21,6 +21,7 @@ from debias_eval.backends.base import (
     ModelIdentity,
     Prompt,
 )
+from debias_eval.backends.options import no_options
 from debias_eval.backends.registry import backends
 from debias_eval.errors import BackendError, InputError
 from debias_eval.files import sha256_file
@@ -114,4 +115,5 @@ class RecordedBackend:
 @backends.register("recorded")
 def open_recorded(model: str, settings: BackendSettings) -> RecordedBackend:
     """Open a completion file: ``settings.completions``, else the model argument itself."""
+    no_options(settings, backend="recorded")
     return RecordedBackend(Path(settings.completions or model))

@@ -17,8 +17,10 @@ backends: Registry[BackendFactory] = Registry(
     "back end",
     "debias_eval.backends",
     {
+        "openai": "debias_eval.backends.openai_http",
         "transformers": "debias_eval.backends.transformers_backend",
         "recorded": "debias_eval.backends.recorded",
+        "vllm": "debias_eval.backends.vllm_backend",
     },
 )
 

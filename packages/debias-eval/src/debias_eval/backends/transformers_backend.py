@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -18,23 +18,23 @@ from debias_eval.backends.base import (
     Prompt,
 )
 from debias_eval.backends.decoding import Decoded, DecodeRow, decode
+from debias_eval.backends.identity import FolderState, model_identity
 from debias_eval.backends.loading import (
     LoadedModel,
     load_model,
     model_folder,
-    model_identity,
     torch_device,
 )
+from debias_eval.backends.options import no_options
 from debias_eval.backends.registry import backends
 from debias_eval.backends.scoring import float32_head, score_answers
-from debias_eval.errors import ModelError
+from debias_eval.backends.tokenizing import TextCodec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from transformers import PreTrainedTokenizerBase
-
+    from debias_eval.backends.base import FinishReason
     from debias_eval.protocol import Protocol
 
 __all__ = ["TransformersBackend"]
@@ -42,7 +42,6 @@ __all__ = ["TransformersBackend"]
 _CPU_BYTES = 1 << 30  # for the KV cache of a batch, and for the logits that are scored
 _GPU_SHARE = 0.25  # of the card's memory, for each of the two
 _MAX_ROWS = 256
-_TAIL = 8  # prompt tokens that an answer is decoded with
 
 
 def _stop_ids(loaded: LoadedModel) -> frozenset[int]:
@@ -53,11 +52,6 @@ def _stop_ids(loaded: LoadedModel) -> frozenset[int]:
         if ids is not None:
             return frozenset([ids] if isinstance(ids, int) else ids)
     return frozenset()
-
-
-def _earliest_cut(text: str, stops: Sequence[str]) -> int | None:
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return min(places, default=None)
 
 
 class _Facts(NamedTuple):
@@ -82,11 +76,14 @@ class TransformersBackend:
     def __init__(self, folder: Path, settings: BackendSettings) -> None:
         self._folder = folder
         self._settings = settings
+        self._files = FolderState(folder)
         self._identity = model_identity(folder)
 
     @cached_property
     def _loaded(self) -> LoadedModel:
-        return load_model(self._folder, self._settings)
+        loaded = load_model(self._folder, self._settings)
+        self._files.check_unchanged()
+        return loaded
 
     @cached_property
     def _facts(self) -> _Facts:
@@ -114,9 +111,9 @@ class TransformersBackend:
         """Return how many tokens prompt and answer may have together."""
         return self._facts.context
 
-    @property
-    def _tokenizer(self) -> PreTrainedTokenizerBase:
-        return self._loaded.tokenizer
+    @cached_property
+    def _codec(self) -> TextCodec:
+        return TextCodec(self._loaded.tokenizer, self._identity.path)
 
     def identity(self) -> ModelIdentity:
         """Return the content hashes of the model folder."""
@@ -124,34 +121,7 @@ class TransformersBackend:
 
     def render(self, protocol: Protocol, text: str) -> Prompt:
         """Return the prompt that ``protocol`` makes of an item's text."""
-        if not protocol.chat_template:
-            return Prompt(protocol.plain_text(text))
-        if not getattr(self._tokenizer, "chat_template", None):
-            raise ModelError(
-                f"{self._identity.path}: the protocol asks for a chat template and the tokenizer "
-                "has none; set chat_template to false for a base model"
-            )
-        messages = [
-            {"role": turn.role, "content": turn.content} for turn in protocol.messages(text)
-        ]
-        rendered = self._tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
-        )
-        return Prompt(cast("str", rendered), special_tokens=False)
-
-    def _encode(self, prompt: Prompt) -> list[int]:
-        ids = cast(
-            "list[int]",
-            self._tokenizer(prompt.text, add_special_tokens=prompt.special_tokens)["input_ids"],
-        )
-        return ids or [self._start_id()]
-
-    def _start_id(self) -> int:
-        """Return the token that stands for "the start of a text"."""
-        for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
-            if isinstance(token, int):
-                return token
-        raise ModelError(f"{self._identity.path}: the tokenizer has neither a BOS nor an EOS token")
+        return self._codec.render(protocol, text)
 
     def _rows_for(self, tokens: int, bytes_per_token: int) -> int:
         """Return how many rows of ``tokens`` fit into memory; a function of the machine alone."""
@@ -175,7 +145,7 @@ class TransformersBackend:
     def batches(self, requests: Sequence[GenerationRequest]) -> list[tuple[int, ...]]:
         """Return batches of prompts of like length."""
         lengths = [
-            len(self._encode(request.prompt)) + request.max_new_tokens for request in requests
+            len(self._codec.encode(request.prompt)) + request.max_new_tokens for request in requests
         ]
         return self._group(lengths, self._facts.kv_bytes)
 
@@ -183,7 +153,7 @@ class TransformersBackend:
         """Return one answer a request; all of them run as one batch."""
         rows: list[DecodeRow | None] = []
         for request in requests:
-            ids = self._encode(request.prompt)
+            ids = self._codec.encode(request.prompt)
             room = self._facts.context - len(ids)
             rows.append(
                 DecodeRow(
@@ -200,51 +170,23 @@ class TransformersBackend:
             )
         fitting = [row for row in rows if row is not None]
         decoded = iter(
-            decode(self._loaded.model, fitting, self._facts.stop_ids, self._text) if fitting else []
+            decode(self._loaded.model, fitting, self._facts.stop_ids, self._codec.decode)
+            if fitting
+            else []
         )
         return [
             Generation("", "too_long", ()) if row is None else self._finish(row, next(decoded))
             for row in rows
         ]
 
-    def _text(self, ids: list[int]) -> str:
-        return cast("str", self._tokenizer.decode(ids, skip_special_tokens=True))
-
     def _finish(self, row: DecodeRow, answer: Decoded) -> Generation:
-        # Tokenizers that mark words by a leading space drop it from the first word they decode, and
-        # that space may be the indentation of a program: decode with a little of the prompt.
-        tail = list(row.prompt_ids[-_TAIL:])
-        before, text = self._text(tail), self._text(tail + answer.token_ids)
-        text = text[len(before) :] if text.startswith(before) else self._text(answer.token_ids)
-        cut = _earliest_cut(text, row.stop)
-        stopped = answer.stopped or cut is not None
-        return Generation(
-            text if cut is None else text[:cut],
-            "stop" if stopped else "length",
-            tuple(answer.token_ids),
-        )
-
-    def _split(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
-        """Return the tokens of a pair, cut where the continuation begins.
-
-        Both are tokenised as one text, because a tokenizer may join across the cut; a token that
-        straddles it counts as continuation.
-        """
-        encoded = self._tokenizer(
-            context + continuation, return_offsets_mapping=True, add_special_tokens=True
-        )
-        ids = cast("list[int]", encoded["input_ids"])
-        offsets = cast("list[tuple[int, int]]", encoded["offset_mapping"])
-        first = next(
-            (place for place, (_, end) in enumerate(offsets) if end > len(context)), len(ids)
-        )
-        if first == 0:  # nothing in front: the start of a text is the condition
-            return [self._start_id()], ids
-        return ids[:first], ids[first:]
+        text, cut = self._codec.answer_text(row.prompt_ids, answer.token_ids, row.stop)
+        reason: FinishReason = "stop" if answer.stopped or cut else "length"
+        return Generation(text, reason, tuple(answer.token_ids))
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[Likelihood | None]:
         """Return the log-likelihood of every continuation, in nats."""
-        split = [self._split(*pair) for pair in pairs]
+        split = [self._codec.split(*pair) for pair in pairs]
         scores = self._score(split)
         return [
             None if score is None else Likelihood(sum(score.logprobs), len(score.logprobs))
@@ -253,7 +195,7 @@ class TransformersBackend:
 
     def answer_entropies(self, rows: Sequence[AnswerRow]) -> list[AnswerScores | None]:
         """Return entropies and log-probabilities of every answer token, EOS included."""
-        return self._score([(self._encode(row.prompt), list(row.answer_ids)) for row in rows])
+        return self._score([(self._codec.encode(row.prompt), list(row.answer_ids)) for row in rows])
 
     def _score(self, rows: Sequence[tuple[list[int], list[int]]]) -> list[AnswerScores | None]:
         found: list[AnswerScores | None] = [None] * len(rows)
@@ -287,4 +229,5 @@ class TransformersBackend:
 @backends.register("transformers")
 def open_transformers(model: str, settings: BackendSettings) -> TransformersBackend:
     """Load a model folder (or a hub name) for evaluation."""
+    no_options(settings, backend="transformers")
     return TransformersBackend(model_folder(model), settings)

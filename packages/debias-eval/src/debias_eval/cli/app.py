@@ -14,6 +14,7 @@ from debias_eval import report  # lazy too
 from debias_eval.cli.show import (
     progress_bars,
     reported_errors,
+    show_audit,
     show_check,
     show_comparison,
     show_json,
@@ -22,6 +23,7 @@ from debias_eval.cli.show import (
 )
 from debias_eval.data_dir import resolve_data_dir
 from debias_eval.errors import InputError, UnknownNameError
+from debias_eval.fetching import fetch_task
 from debias_eval.tasks import registry
 
 if TYPE_CHECKING:
@@ -55,11 +57,17 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the firs
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Level = Annotated[
-    str, typer.Option("--sandbox", help="auto, hardened, landlock, process or container.")
-]
+Level = Annotated[str, typer.Option("--sandbox", help="auto, hardened, landlock or process.")]
 Unsandboxed = Annotated[
     bool, typer.Option("--allow-unsandboxed", help="Run code without a sandbox; it is recorded.")
+]
+SandboxPython = Annotated[
+    str,
+    typer.Option(
+        "--sandbox-python",
+        envvar="DEBIAS_SANDBOX_PYTHON",
+        help="Interpreter with the libraries that programs may import (BigCodeBench).",
+    ),
 ]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Grading processes.")]
 
@@ -75,20 +83,35 @@ def _protocol(text: str | None) -> str | dict[str, object] | None:
     return dict(changes)
 
 
+def _options(pairs: list[str] | None, base_url: str | None) -> dict[str, str | int | float | bool]:
+    """Return ``NAME=VALUE`` pairs as options of a back end, which converts and checks them."""
+    found: dict[str, str | int | float | bool] = {}
+    for pair in pairs or []:
+        name, mark, value = pair.partition("=")
+        if not mark:
+            raise InputError(f"--backend-option {pair!r}: give NAME=VALUE")
+        found[name.strip()] = value
+    if base_url is not None:
+        found["base_url"] = base_url
+    return found
+
+
 def _settings(  # noqa: PLR0913 - one argument an option
     *,
     progress: Progress,
     level: str = "auto",
     allow_unsandboxed: bool = False,
     workers: int | None = None,
+    sandbox_python: str = "",
     device: str = "auto",
     dtype: str = "auto",
     batch_size: int | None = None,
     completions: str | None = None,
+    options: dict[str, str | int | float | bool] | None = None,
 ) -> api.EvalSettings:
     return api.EvalSettings(
-        backend=api.BackendSettings(device, dtype, batch_size, completions),
-        grade=api.GradeSettings(level, allow_unsandboxed, workers),
+        backend=api.BackendSettings(device, dtype, batch_size, completions, options or {}),
+        grade=api.GradeSettings(level, allow_unsandboxed, workers, python=sandbox_python),
         progress=progress,
     )
 
@@ -96,10 +119,21 @@ def _settings(  # noqa: PLR0913 - one argument an option
 @app.command()
 def run(  # noqa: PLR0913 - one argument an option
     *,
-    model: Annotated[str, typer.Option("--model", help="A model folder, or a hub name.")],
+    model: Annotated[
+        str, typer.Option("--model", help="A model folder, a hub name, or a server's name for it.")
+    ],
     tasks: Annotated[str, typer.Option("--tasks", help="Names with commas between them.")],
     out: Out,
-    backend: Annotated[str, typer.Option("--backend", help="How to run it.")] = "transformers",
+    backend: Annotated[
+        str, typer.Option("--backend", help="transformers, vllm, openai (a server) or recorded.")
+    ] = "transformers",
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="Server of the openai back end, up to /v1.")
+    ] = None,
+    backend_option: Annotated[
+        list[str] | None,
+        typer.Option("--backend-option", help="NAME=VALUE, as often as needed: concurrency=8."),
+    ] = None,
     limit: Limit = None,
     data_dir: DataDir = None,
     data: Data = None,
@@ -112,6 +146,7 @@ def run(  # noqa: PLR0913 - one argument an option
     batch_size: Annotated[int | None, typer.Option(min=1, help="Rows at a time.")] = None,
     sandbox: Level = "auto",
     allow_unsandboxed: Unsandboxed = False,
+    sandbox_python: SandboxPython = "",
     workers: Workers = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -139,10 +174,12 @@ def run(  # noqa: PLR0913 - one argument an option
                     level=sandbox,
                     allow_unsandboxed=allow_unsandboxed,
                     workers=workers,
+                    sandbox_python=sandbox_python,
                     device=device,
                     dtype=dtype,
                     batch_size=batch_size,
                     completions=completions,
+                    options=_options(backend_option, base_url),
                 ),
             )
         show_results(results, as_json=json)
@@ -162,6 +199,7 @@ def grade(  # noqa: PLR0913 - one argument an option
     limit: Limit = None,
     sandbox: Level = "auto",
     allow_unsandboxed: Unsandboxed = False,
+    sandbox_python: SandboxPython = "",
     workers: Workers = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -186,6 +224,7 @@ def grade(  # noqa: PLR0913 - one argument an option
                     level=sandbox,
                     allow_unsandboxed=allow_unsandboxed,
                     workers=workers,
+                    sandbox_python=sandbox_python,
                 ),
             )
         show_results(results, as_json=json)
@@ -197,6 +236,7 @@ def regrade(  # noqa: PLR0913 - one argument an option
     *,
     sandbox: Level = "auto",
     allow_unsandboxed: Unsandboxed = False,
+    sandbox_python: SandboxPython = "",
     workers: Workers = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -210,6 +250,7 @@ def regrade(  # noqa: PLR0913 - one argument an option
                 level=sandbox,
                 allow_unsandboxed=allow_unsandboxed,
                 workers=workers,
+                sandbox_python=sandbox_python,
             )
             results = api.regrade(folder, settings=settings)
         show_results(results, as_json=json)
@@ -247,6 +288,66 @@ def compare(  # noqa: PLR0913 - one argument an option
             raise typer.Exit(NOT_MET)
 
 
+@app.command()
+def audit(  # noqa: PLR0913 - one argument an option
+    task: Annotated[str, typer.Argument(help="A maths or code benchmark.")],
+    *,
+    model: Annotated[str, typer.Option("--model", help="A model folder, or a hub name.")],
+    out: Out,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Only the first N items.")] = 50,
+    data_dir: DataDir = None,
+    data: Data = None,
+    protocol: ProtocolOption = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score a model with and without its chat template: what hangs on that choice?
+
+    Example: debias-eval audit gsm8k --model ./model --data-dir ./data --out ./audit
+    """
+    with reported_errors(debug=debug):
+        with progress_bars(quiet=quiet) as progress:
+            found = api.audit_template(
+                model,
+                task,
+                out=out,
+                limit=limit,
+                data=data,
+                data_dir=data_dir,
+                protocol=_protocol(protocol),
+                settings=_settings(progress=progress, device=device),
+            )
+        show_audit(found, as_json=json)
+
+
+@app.command()
+def fetch(
+    tasks: Annotated[list[str], typer.Argument(help="Benchmarks whose published data to get.")],
+    *,
+    data_dir: Annotated[
+        Path, typer.Option("--data-dir", envvar="DEBIAS_DATA_DIR", help="Where to put it.")
+    ],
+    url: Annotated[
+        str | None, typer.Option("--url", help="A mirror; the hash is checked all the same.")
+    ] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Get published data: a fixed revision, checked by its sha256; a broken transfer goes on.
+
+    Example: debias-eval fetch gsm8k --data-dir ./data
+    """
+    with reported_errors(debug=debug):
+        if url is not None and len(tasks) != 1:
+            raise InputError("--url goes with one task")
+        with progress_bars(quiet=quiet) as progress:
+            paths = [fetch_task(name, data_dir, url=url, progress=progress) for name in tasks]
+        for path in paths:
+            typer.echo(path)
+
+
 @app.command(name="list")
 def list_tasks(*, json: Json = False, debug: Debug = False) -> None:
     """Show the benchmarks, what each measures and the file it wants."""
@@ -269,6 +370,7 @@ def doctor(  # noqa: PLR0913 - one argument an option
     full: Annotated[bool, typer.Option("--full", help="Every reference.")] = False,
     sandbox: Level = "auto",
     allow_unsandboxed: Unsandboxed = False,
+    sandbox_python: SandboxPython = "",
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -279,7 +381,7 @@ def doctor(  # noqa: PLR0913 - one argument an option
         for check in api.check_tasks(
             resolve_data_dir(data_dir),
             limit=None if full else limit,
-            settings=api.GradeSettings(sandbox, allow_unsandboxed),
+            settings=api.GradeSettings(sandbox, allow_unsandboxed, python=sandbox_python),
             names=names,
         ):
             checks.append(check)

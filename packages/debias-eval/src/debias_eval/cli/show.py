@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from debias_eval.audit import TemplateAudit
     from debias_eval.comparison import Comparison
     from debias_eval.doctor import Check
     from debias_eval.progress import Progress as ProgressHook
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "progress_bars",
     "reported_errors",
+    "show_audit",
     "show_check",
     "show_comparison",
     "show_json",
@@ -111,6 +114,22 @@ def show_results(results: Results, *, as_json: bool) -> None:
         counts = " ".join(f"{status}={number}" for status, number in row.counts.items())
         rows.append((name, row.metric, score, interval, str(row.n), row.protocol_hash, counts))
     _table(("benchmark", "metric", "score", "95% interval", "n", "protocol", "verdicts"), rows)
+
+
+def show_audit(audit: TemplateAudit, *, as_json: bool) -> None:
+    """Print the two scores and what their difference says."""
+    if as_json:
+        show_json(asdict(audit))
+        return
+    rows = []
+    for name, row in (("with chat template", audit.chat), ("without", audit.bare)):
+        score = "-" if row.score is None else f"{row.score:.4f}"
+        counts = " ".join(f"{status}={number}" for status, number in row.counts.items())
+        rows.append((name, score, str(row.n), row.protocol_hash, counts))
+    _table((audit.task, "score", "n", "protocol", "verdicts"), rows)
+    if audit.difference is not None and audit.interval is not None:
+        low, high = audit.interval
+        typer.echo(f"difference: {audit.difference:+.4f} [{low:+.4f}, {high:+.4f}]: {audit.better}")
 
 
 def show_comparison(comparison: Comparison, page: Path) -> None:

@@ -2,6 +2,7 @@
 
 - :mod:`.loading`: reads what two evaluations left in their folders.
 - :mod:`.benchmarks`: one capability benchmark, paired item by item.
+- :mod:`.clustered`: one bias suite, paired by cluster.
 - :mod:`.gaps`: the entropy gap, paired.
 - :mod:`.criteria`: the three success criteria.
 - :mod:`.score`: the 40/25/25/10 score.
@@ -16,6 +17,7 @@ from debias_eval._lazy import lazy_names
 
 if TYPE_CHECKING:
     from debias_eval.comparison.benchmarks import BenchmarkComparison
+    from debias_eval.comparison.clustered import ClusteredTest
     from debias_eval.comparison.comparing import Comparison, compare
     from debias_eval.comparison.criteria import Criterion, TrainingCost
     from debias_eval.comparison.gaps import GapComparison
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "BenchmarkComparison": "benchmarks",
+    "ClusteredTest": "clustered",
     "Comparison": "comparing",
     "Criterion": "criteria",
     "GapComparison": "gaps",
@@ -34,6 +37,7 @@ _HOME = {
 
 __all__ = [
     "BenchmarkComparison",
+    "ClusteredTest",
     "Comparison",
     "Criterion",
     "GapComparison",

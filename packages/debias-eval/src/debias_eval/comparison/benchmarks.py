@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from debias_eval.comparison.clustered import ClusteredTest, clustered_task, compare_clustered
 from debias_eval.comparison.loading import RIGHT, Outcomes, ResultFolder
 from debias_eval.results import BenchmarkResult, Kind
 from debias_eval.statistics.bootstrap import Bootstrap, paired_bootstrap
@@ -100,7 +101,8 @@ class BenchmarkComparison:
         reason: why it was not compared; None where it was.
         baseline: the first model's line.
         candidate: the second model's line.
-        test: the paired test; None unless compared.
+        test: the paired test of answers that are right or wrong; None for all else.
+        bias_test: the paired test of a bias suite; None for all else.
         change: for a listed benchmark, candidate - baseline with an unpaired interval made of
             the two scores' own; None where a score has no interval.
         protocol_hash: of the baseline's protocol.
@@ -117,6 +119,7 @@ class BenchmarkComparison:
     test: PairedTest | None
     protocol_hash: str
     change: Estimate | None = None
+    bias_test: ClusteredTest | None = None
 
     @property
     def is_capability(self) -> bool:
@@ -135,6 +138,7 @@ class BenchmarkComparison:
             "baseline": self.baseline.to_dict(),
             "candidate": self.candidate.to_dict(),
             "test": None if self.test is None else self.test.to_dict(),
+            "bias_test": None if self.bias_test is None else self.bias_test.to_dict(),
             "protocol_hash": self.protocol_hash,
             "change": None if self.change is None else self.change.to_dict(),
         }
@@ -175,13 +179,9 @@ def compare_benchmark(
     reason = _mismatch(first, second)
     if reason is not None:
         return replace(entry, reason=reason)
+    assert first is not None
     if not entry.is_capability:
-        return replace(
-            entry,
-            status="listed",
-            reason="no paired test for this benchmark",
-            change=_unpaired_change(entry.baseline, entry.candidate),
-        )
+        return _compare_score(entry, first, (baseline, candidate), plan)
     before, after = baseline.outcomes(name), candidate.outcomes(name)
     entry = replace(
         entry,
@@ -194,18 +194,44 @@ def compare_benchmark(
     return replace(entry, status="compared", test=_paired_test(before, after, margin, plan))
 
 
+def _compare_score(
+    entry: BenchmarkComparison,
+    result: BenchmarkResult,
+    folders: tuple[ResultFolder, ResultFolder],
+    plan: Bootstrap,
+) -> BenchmarkComparison:
+    """Return a benchmark that is not right or wrong: paired where its suite says how, or listed."""
+    task = clustered_task(result, entry.name)
+    if task is None:
+        return replace(
+            entry,
+            status="listed",
+            reason="no paired test for this benchmark",
+            change=_unpaired_change(entry.baseline, entry.candidate),
+        )
+    test = compare_clustered(entry.name, task, folders, plan)
+    if isinstance(test, str):
+        return replace(entry, reason=test)
+    return replace(entry, status="compared", bias_test=test)
+
+
 def adjust_together(
     benchmarks: tuple[BenchmarkComparison, ...],
 ) -> tuple[BenchmarkComparison, ...]:
     """Return the same benchmarks with Holm's adjustment over all that were tested."""
-    tests = [entry.test for entry in benchmarks if entry.test is not None]
-    adjusted = iter(holm([test.p for test in tests]))
+    tests = [entry.test or entry.bias_test for entry in benchmarks]
+    adjusted = iter(holm([test.p for test in tests if test is not None]))
     return tuple(
-        entry
-        if entry.test is None
-        else replace(entry, test=replace(entry.test, p_holm=next(adjusted)))
-        for entry in benchmarks
+        entry if test is None else _with_p(entry, next(adjusted))
+        for entry, test in zip(benchmarks, tests, strict=True)
     )
+
+
+def _with_p(entry: BenchmarkComparison, p_holm: float) -> BenchmarkComparison:
+    if entry.test is not None:
+        return replace(entry, test=replace(entry.test, p_holm=p_holm))
+    assert entry.bias_test is not None
+    return replace(entry, bias_test=replace(entry.bias_test, p_holm=p_holm))
 
 
 def _side(result: BenchmarkResult | None) -> Side:

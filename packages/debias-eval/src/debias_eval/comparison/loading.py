@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from debias_eval.errors import InputError
-from debias_eval.jsonl import read_models
+from debias_eval.jsonl import Row, read_models, read_rows
 from debias_eval.results import BenchmarkResult, Results, load_results
 from debias_eval.statistics.gap import PairEntropies
 
@@ -91,6 +91,16 @@ class ResultFolder:
         """
         path = self._part(name) / "verdicts.jsonl"
         return _outcomes(read_models(path, _VerdictRow), RIGHT[self.benchmarks[name].kind], path)
+
+    def verdicts(self, name: str) -> tuple[Path, list[Row]]:
+        """Return the verdicts of any benchmark as they stand in their file, and the file.
+
+        Raises:
+            MissingError: its ``verdicts.jsonl`` is not there.
+            InputError: ``file:line: what``.
+        """
+        path = self._part(name) / "verdicts.jsonl"
+        return path, [row for _, row in read_rows(path)]
 
     def pairs(self, name: str) -> list[PairEntropies]:
         """Return the pairs of an entropy gap.

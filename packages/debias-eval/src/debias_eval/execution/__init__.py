@@ -21,9 +21,13 @@ Consequences that a user of this package meets:
   operators and methods are never forwarded, because the solution would then answer for the test.
 - Arguments that the solution changes in place change for the tests too; functions that the tests
   pass are called back.
+- A program that reads standard input and prints (style `stdin`) is a process of its own for every
+  test, with pipes that this process holds; what it printed is compared here.
 - A test that needs more than that (`unittest` classes, objects of its own) is run *unsplit*, in
   the same sandbox, with a nonce, an expected number of tests and canary tests that must fail.
-  `Outcome.split` is then False: such a verdict can be forged by a determined program.
+  `Outcome.split` is then False: such a verdict can be forged by a determined program. Where
+  `Program.system` asks for it, `/usr/bin` can be read and executed, and `localhost` answers, all
+  inside the sandbox's own namespaces.
 
 Levels, found by trying and recorded with every outcome; `auto` takes the strongest:
 

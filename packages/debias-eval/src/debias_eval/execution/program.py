@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-Style = Literal["check", "asserts", "io", "record", "unittest"]
-Compare = Literal["equal", "set", "not_none"]
+Style = Literal["check", "asserts", "io", "record", "stdin", "unittest"]
+Compare = Literal[
+    "equal", "exact", "set", "not_none", "any", "or_zero", "root", "pyramid", "digits"
+]
 
 MAX_SOURCE_BYTES = 4 << 20
 
@@ -67,17 +69,24 @@ class Program:
             (HumanEval); `asserts` is assert lines that call the solution by name (MBPP);
             `unittest` holds `TestCase` classes and can only run unsplit. Unused by `io`, `record`.
         entry_point: the function under test; for `asserts` it may be None and is then found by
-            parsing. For `io`, `Class.method` is possible if the method needs no instance.
-        style: how the tests are run.
+            parsing. For `io`, `Class.method` is possible if the method needs no instance. Unused
+            by `stdin`.
+        style: how the tests are run. `io` compares what calls return, `record` returns it; with
+            `stdin` every input is a process of its own that reads and prints.
         setup: trusted code that runs after the solution and before the assert lines.
         limits: None for the defaults.
         helpers: trusted definitions that the tests may use, such as those of a prompt; they
             stand in place of what the solution defines under the same names.
-        inputs: for `io` and `record`, one list of arguments a call.
-        expected: for `io`, one value an input.
+        inputs: for `io` and `record`, one list of arguments a call; for `stdin`, one list with one
+            text a process.
+        expected: for `io` and `stdin`, one value an input.
         atol: for `io`, absolute tolerance of floats.
         compare: for `io`, see `inside.compare.same_output`.
-        libraries: folders of further importable modules; None for the standard library alone.
+        fresh: for `io`, whether every input is answered by a process of its own, with limits of
+            its own.
+        libraries: folders of further importable modules; none for the standard library alone.
+        system: whether the programs of the system (`/usr/bin`) are there to be started; where a
+            level shows no more than it must, they are read-only.
     """
 
     id: str
@@ -92,7 +101,9 @@ class Program:
     expected: tuple[Any, ...] = ()
     atol: float = 0.0
     compare: Compare = "equal"
+    fresh: bool = False
     libraries: tuple[str, ...] = ()
+    system: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import signal
 import socket
 from dataclasses import replace
 from typing import Any
 
 from debias_eval.execution.fallback import expected_tests
 from debias_eval.execution.inside.values import (
-    Decoder,
     Encoder,
-    MalformedError,
     ValueTooLargeError,
     printable,
 )
+from debias_eval.execution.pipes import Pipes
+from debias_eval.execution.portions import portions, slice_of
 from debias_eval.execution.program import MAX_SOURCE_BYTES, Limits, Outcome, Program, Status
+from debias_eval.execution.verdicts import decode_outputs, judge, judge_script, report_of
 from debias_eval.execution.zygotes import Ending, Level, Role, Zygote, ZygoteError
 
 _TEST_GRACE_SECONDS = 0.5
-_KILLED = {
-    "cpu": (Status.TIMEOUT_CPU, "out of CPU time"),
-    "wall": (Status.TIMEOUT_WALL, "out of wall time"),
-    "memory": (Status.MEMORY, "its processes together are over the memory limit"),
-    "scratch": (Status.MEMORY, "its scratch folder is over the limit"),
-}
+_LEAST_CPU_SECONDS = 0.1
+_PRINTED_BYTES = 1 << 20
 
 
 class Slot:
@@ -40,7 +35,7 @@ class Slot:
     def __init__(self, level: Level, python: str = "") -> None:
         self._level = level
         self._python = python
-        self._zygotes: dict[tuple[Role, tuple[str, ...]], Zygote] = {}
+        self._zygotes: dict[tuple[Role, tuple[str, ...], bool], Zygote] = {}
         self._aborted = False
 
     def close(self) -> None:
@@ -60,7 +55,9 @@ class Slot:
         refused = _refuse(program)
         if refused:
             return self._outcome(program, (Status.ERROR, refused), None, split=True)
-        run = self._run_unsplit if program.style == "unittest" else self._run_split
+        run = {"unittest": self._run_unsplit, "stdin": self._run_scripts}.get(
+            program.style, self._run_split
+        )
         reason = ""
         for _attempt in range(2):
             if self._aborted:
@@ -78,17 +75,41 @@ class Slot:
         status = Status.CRASHED if guilty else Status.INFRA_ERROR
         return self._outcome(program, (status, reason or "closed"), None, split=True)
 
-    def _zygote(self, role: Role, libraries: tuple[str, ...]) -> Zygote:
-        key = (role, libraries)
+    def _zygote(self, role: Role, program: Program) -> Zygote:
+        key = (role, program.libraries, program.system)
         if key not in self._zygotes:
-            self._zygotes[key] = Zygote(self._level, role, libraries=libraries, python=self._python)
+            self._zygotes[key] = Zygote(
+                self._level,
+                role,
+                libraries=program.libraries,
+                system=program.system,
+                python=self._python,
+            )
         return self._zygotes[key]
 
     def _run_split(self, program: Program) -> Outcome:
+        """Run a program portion by portion, each with what is left of the CPU time."""
         limits = program.limits or Limits()
-        job = _test_job(program)
-        worker = self._zygote("worker", program.libraries)
-        tester = self._zygote("test", program.libraries)
+        waiting = list(portions(_test_job(program), single=program.fresh))[::-1]
+        total: Outcome | None = None
+        while waiting:
+            job = waiting.pop()
+            part = self._run_portion(program, job, limits)
+            total = part if total is None else _joined(total, part)
+            if total.status is not Status.PASSED:
+                break
+            done = len(part.outputs)
+            if program.style == "record" and done < len(job["inputs"]):
+                waiting.append(slice_of(job, done, len(job["inputs"])))
+            if not program.fresh:
+                left = limits.cpu - part.cpu_seconds
+                limits = replace(limits, cpu=max(left, _LEAST_CPU_SECONDS))
+        assert total is not None  # there is one portion at least
+        return total
+
+    def _run_portion(self, program: Program, job: dict[str, Any], limits: Limits) -> Outcome:
+        worker = self._zygote("worker", program)
+        tester = self._zygote("test", program)
         patience = replace(limits, wall=limits.wall_seconds + _TEST_GRACE_SECONDS)
         ours, theirs = socket.socketpair()
         with ours, theirs:
@@ -99,30 +120,63 @@ class Slot:
         worker_end = worker.finish()
         for ending in (test_end, worker_end):
             _raise_for_setup(ending)
-        report = _report(test_end)
+        report = report_of(test_end)
         if report.get("status") == "unsplittable":
             return self._run_unsplit(program)
-        verdict = _judge(report, worker_end, test_end, limits)
-        outputs = _decode_outputs(report) if verdict[0] is Status.PASSED else ()
+        verdict = judge(report, worker_end, test_end, limits)
+        outputs = decode_outputs(report) if verdict[0] is Status.PASSED else ()
         return self._outcome(program, verdict, worker_end, split=True, outputs=outputs)
+
+    def _run_scripts(self, program: Program) -> Outcome:
+        """Run a process an input, up to the first that fails; the limits are each one's own."""
+        limits = program.limits or Limits()
+        total: Outcome | None = None
+        for index, ((text,), wanted) in enumerate(
+            zip(program.inputs, program.expected, strict=True)
+        ):
+            ending, printed = self._run_script(program, str(text), len(wanted))
+            status, detail = judge_script(ending, printed, wanted, limits)
+            if detail:
+                detail = f"input {index}: {detail}"
+            part = self._outcome(program, (status, detail), ending, split=True)
+            total = part if total is None else _joined(total, part)
+            if status is not Status.PASSED:
+                break
+        if total is None:
+            return self._outcome(program, (Status.ERROR, "no inputs"), None, split=True)
+        return total
+
+    def _run_script(self, program: Program, text: str, size: int) -> tuple[Ending, str | None]:
+        """Return how one process ended and what it printed; None where that was far too much."""
+        zygote = self._zygote("script", program)
+        limits = program.limits or Limits()
+        with Pipes(text, keep=_PRINTED_BYTES + 4 * size) as pipes:
+            zygote.start({"source": program.solution}, limits, pipes.theirs)
+            pipes.handed_over()
+            if not pipes.exchange(until=zygote.fileno(), seconds=limits.wall_seconds + 10):
+                zygote.stop()
+            ending = zygote.finish()
+            _raise_for_setup(ending)
+            printed = pipes.output()
+            return ending, None if pipes.overflow else printed
 
     def _run_unsplit(self, program: Program) -> Outcome:
         limits = program.limits or Limits()
-        zygote = self._zygote("unsplit", program.libraries)
+        zygote = self._zygote("unsplit", program)
         nonce = secrets.token_hex(16)
         job = _test_job(program) | {"source": program.solution, "nonce": nonce}
         job["expected_tests"] = expected_tests(program)
         zygote.start(job, limits)
         ending = zygote.finish()
         _raise_for_setup(ending)
-        report = _report(ending)
+        report = report_of(ending)
         if report.get("nonce") != nonce:
             report = {}
         if report.get("status") == "passed" and report.get("calls") != job["expected_tests"]:
             report = {"status": "failed", "detail": "not all tests ran"}
         if not report:
             report = {"status": "failed", "failure": "died"}
-        return self._outcome(program, _judge(report, ending, ending, limits), ending, split=False)
+        return self._outcome(program, judge(report, ending, ending, limits), ending, split=False)
 
     def _outcome(
         self,
@@ -154,7 +208,7 @@ def _refuse(program: Program) -> str:
     size = len(program.solution.encode("utf-8", "surrogatepass"))
     if size > MAX_SOURCE_BYTES:
         return f"the source is {size} bytes, over {MAX_SOURCE_BYTES >> 20} MiB"
-    if program.style not in {"asserts", "unittest"} and not program.entry_point:
+    if program.style not in {"asserts", "stdin", "unittest"} and not program.entry_point:
         return f"style {program.style!r} needs an entry point"
     return ""
 
@@ -175,6 +229,7 @@ def _test_job(program: Program) -> dict[str, Any]:
         "entry_point": program.entry_point,
         "inputs": [encode(list(args)) for args in program.inputs],
         "expected": [encode(value) for value in program.expected],
+        "first": 0,
         "atol": program.atol,
         "compare": program.compare,
     }
@@ -186,50 +241,13 @@ def _raise_for_setup(ending: Ending) -> None:
         raise ZygoteError(f"the sandbox could not be entered: {ending.result}")
 
 
-def _report(ending: Ending) -> dict[str, Any]:
-    """Return the report of a process that ran tests, empty if it left none."""
-    try:
-        report = json.loads(ending.result)
-    except ValueError:
-        return {}
-    return report if isinstance(report, dict) else {}
-
-
-def _judge(
-    report: dict[str, Any], worker: Ending, tester: Ending, limits: Limits
-) -> tuple[Status, str]:
-    """Return the verdict: the test process's word, or why there is none."""
-    if not report:
-        if tester.killed in _KILLED:
-            status, text = _KILLED[tester.killed]
-            return status, f"{text}, in the tests"
-        text = tester.output[-1000:]
-        return Status.ERROR, f"the test process ended without a verdict: {text}"
-    detail = str(report.get("detail", ""))
-    if report.get("failure") == "died":
-        return _cause_of_death(worker, limits)
-    if report.get("failure") == "protocol":
-        return Status.ERROR, f"protocol: {detail}"
-    try:
-        return Status(report["status"]), detail
-    except ValueError:
-        return Status.ERROR, "an unknown verdict"
-
-
-def _cause_of_death(worker: Ending, limits: Limits) -> tuple[Status, str]:
-    if worker.killed in _KILLED:
-        return _KILLED[worker.killed]
-    if worker.signal is not None:
-        if worker.cpu >= limits.cpu or worker.signal == signal.SIGXCPU:
-            return _KILLED["cpu"]
-        return Status.CRASHED, f"crashed with signal {worker.signal}"
-    if worker.killed is not None:
-        return Status.ERROR, "it closed its connection to the tests"
-    return Status.ERROR, f"it ended itself (exit code {worker.exit}) before the tests were over"
-
-
-def _decode_outputs(report: dict[str, Any]) -> tuple[Any, ...]:
-    try:
-        return tuple(Decoder().decode(tree) for tree in report.get("outputs", []))
-    except MalformedError:
-        return ()
+def _joined(before: Outcome, after: Outcome) -> Outcome:
+    """Return the outcome of two portions: the second decides, time and outputs add up."""
+    return replace(
+        after,
+        cpu_seconds=before.cpu_seconds + after.cpu_seconds,
+        wall_seconds=before.wall_seconds + after.wall_seconds,
+        split=before.split and after.split,
+        output=before.output or after.output,
+        outputs=before.outputs + after.outputs,
+    )

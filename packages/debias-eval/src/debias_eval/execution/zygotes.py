@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from debias_eval.execution.program import Limits
 
 Level = Literal["hardened", "landlock", "process"]
-Role = Literal["worker", "test", "unsplit"]
+Role = Literal["worker", "test", "unsplit", "script"]
 
 _SCRIPT = Path(__file__).parent / "inside" / "zygote.py"
 _JOB_BYTES = 64 << 20
@@ -56,6 +56,7 @@ class Zygote:
         level: its isolation.
         role: which kind of job it will be given; one only, for its whole life.
         libraries: folders of importable modules besides the standard library.
+        system: whether `/usr/bin` is shown.
         python: the interpreter to use.
 
     Raises:
@@ -63,7 +64,13 @@ class Zygote:
     """
 
     def __init__(
-        self, level: Level, role: Role, *, libraries: tuple[str, ...] = (), python: str = ""
+        self,
+        level: Level,
+        role: Role,
+        *,
+        libraries: tuple[str, ...] = (),
+        system: bool = False,
+        python: str = "",
     ) -> None:
         self.level = level
         uid, gid = _identity()
@@ -93,7 +100,7 @@ class Zygote:
         self._channel.settimeout(_BOOT_SECONDS)
         boot = {"level": level, "role": role, "uid": uid, "gid": gid, "scratch": self._scratch}
         try:
-            self._channel.send({**boot, "libraries": list(libraries)})
+            self._channel.send({**boot, "libraries": list(libraries), "system": system})
             reply = self._channel.recv()
         except (ChannelClosedError, MalformedError, TimeoutError) as error:
             self.close()
@@ -110,6 +117,10 @@ class Zygote:
             self._channel.send({**job, "caps": caps}, fds)
         except (ChannelClosedError, TimeoutError) as error:
             raise ZygoteError("the sandbox's supervisor is gone") from error
+
+    def fileno(self) -> int:
+        """Return a descriptor that becomes readable when a job has ended."""
+        return self._channel.fileno()
 
     def stop(self) -> None:
         """Ask for the end of the job in progress; `finish` still follows."""
@@ -141,6 +152,17 @@ class Zygote:
             remove_tree(self._scratch)
 
 
+def _users_with_processes() -> set[int]:
+    """Return the user ids that own a process now."""
+    users = set()
+    for entry in os.scandir("/proc"):
+        # a process may end between being listed and being looked at
+        if entry.name.isdigit():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                users.add(entry.stat().st_uid)
+    return users
+
+
 _next_uid = 0
 
 
@@ -152,7 +174,7 @@ def _identity() -> tuple[int, int]:
     global _next_uid  # noqa: PLW0603 - a counter for the whole process
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
-    busy = {entry.stat().st_uid for entry in os.scandir("/proc") if entry.name.isdigit()}
+    busy = _users_with_processes()
     for _ in range(_NUM_UIDS):
         uid = _FIRST_UID + (os.getpid() * 16 + _next_uid) % _NUM_UIDS
         _next_uid += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from debias_eval.report.bias_table import bias_table
 from debias_eval.report.figures import gap_scene, pareto_scene
 from debias_eval.report.gap_table import gap_table
 from debias_eval.report.inputs import NamedComparison, ReportInput
@@ -49,6 +50,7 @@ def render_html(report: ReportInput) -> str:
         training=training_table(report),
         score=score_table(comparison.score),
         gap=gap_table(report),
+        bias=bias_table(report.primary),
         capability=capability_table(report.primary),
         items=_items(report.primary),
         others=[
@@ -58,6 +60,7 @@ def render_html(report: ReportInput) -> str:
                 "main": main_table(report, other),
                 "criteria": criteria_table(other.comparison),
                 "score": score_table(other.comparison.score),
+                "bias": bias_table(other),
                 "capability": capability_table(other),
             }
             for other in report.ordered[1:]

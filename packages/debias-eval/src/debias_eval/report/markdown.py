@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+from debias_eval.report.bias_table import bias_table
 from debias_eval.report.cells import Cell, Table
 from debias_eval.report.figures import gap_scene, pareto_scene
 from debias_eval.report.gap_table import gap_table
@@ -46,6 +47,9 @@ def render_markdown(report: ReportInput) -> str:
     if gap is not None:
         parts += ["## The gap in detail", *_picture("gap.svg", gap_scene(report))]
         parts.append(table_text(gap))
+    bias = bias_table(report.primary)
+    if bias is not None:
+        parts += ["## Bias suites", table_text(bias)]
     if capability is not None:
         parts += ["## Capability", *_picture("pareto.svg", pareto_scene(report))]
         parts.append(table_text(capability))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from debias_eval.comparison.benchmarks import BenchmarkComparison, PairedTest, Side
 from debias_eval.comparison.comparing import Comparison
 from debias_eval.comparison.score import Score
+from debias_eval.report.bias_table import bias_cells
 from debias_eval.report.cells import Cell, Table, estimate_cell, nats_cell, verdict_cell
 from debias_eval.report.figures import capability_left
 from debias_eval.report.inputs import NamedComparison, ReportInput
@@ -158,6 +159,8 @@ def _benchmark_row(entry: BenchmarkComparison) -> tuple[Cell, ...]:
     if entry.test is not None:
         change = Cell(points(entry.test.kept.difference), sort=entry.test.kept.difference.value)
         verdict = verdict_cell(KEPT_WORDS[entry.test.kept.verdict], _kept_note(entry.test))
+    elif entry.bias_test is not None:
+        change, verdict = bias_cells(entry.bias_test)
     elif entry.status == "listed":
         change = _plain_change(entry)
         verdict = Cell("not tested", entry.reason or "", "plain")

@@ -4,7 +4,8 @@ Names are loaded on first use, so that importing the package does not import num
 
 - :mod:`.intervals`: what an interval and an estimate are; Wilson's interval.
 - :mod:`.bootstrap`: cluster bootstrap of means, paired or not.
-- :mod:`.permutation`: sign-flip permutation test.
+- :mod:`.moments`: scores that are functions of sums, alone and before against after.
+- :mod:`.permutation`: permutation tests.
 - :mod:`.significance`: McNemar, TOST, Holm.
 - :mod:`.proportions`: score interval of paired proportions, non-inferiority.
 - :mod:`.power`: resolution and sample size.
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
         difference_of_estimates,
         wilson_interval,
     )
-    from debias_eval.statistics.permutation import sign_flip_p
+    from debias_eval.statistics.moments import ScoreChange, change_of_score, moment_bootstrap
+    from debias_eval.statistics.permutation import sign_flip_p, swap_p
     from debias_eval.statistics.power import minimum_detectable_difference
     from debias_eval.statistics.proportions import (
         NonInferiority,
@@ -48,8 +50,10 @@ _HOME = {
     "Interval": "intervals",
     "NonInferiority": "proportions",
     "PairEntropies": "gap",
+    "ScoreChange": "moments",
     "StatisticsError": "errors",
     "Tost": "significance",
+    "change_of_score": "moments",
     "cluster_bootstrap": "bootstrap",
     "compare_gaps": "gap_change",
     "difference_of_estimates": "intervals",
@@ -57,10 +61,12 @@ _HOME = {
     "holm": "significance",
     "mcnemar_exact": "significance",
     "minimum_detectable_difference": "power",
+    "moment_bootstrap": "moments",
     "non_inferiority": "proportions",
     "paired_bootstrap": "bootstrap",
     "paired_score_interval": "proportions",
     "sign_flip_p": "permutation",
+    "swap_p": "permutation",
     "tost": "significance",
     "vectorized_bootstrap": "bootstrap",
     "wilson_interval": "intervals",
@@ -74,8 +80,10 @@ __all__ = [
     "Interval",
     "NonInferiority",
     "PairEntropies",
+    "ScoreChange",
     "StatisticsError",
     "Tost",
+    "change_of_score",
     "cluster_bootstrap",
     "compare_gaps",
     "difference_of_estimates",
@@ -83,10 +91,12 @@ __all__ = [
     "holm",
     "mcnemar_exact",
     "minimum_detectable_difference",
+    "moment_bootstrap",
     "non_inferiority",
     "paired_bootstrap",
     "paired_score_interval",
     "sign_flip_p",
+    "swap_p",
     "tost",
     "vectorized_bootstrap",
     "wilson_interval",

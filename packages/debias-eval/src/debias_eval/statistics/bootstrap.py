@@ -100,7 +100,7 @@ def cluster_bootstrap(
         rows = np.concatenate([members[code] for code in drawn])
         replicates[index] = statistic(numbers[rows])
     jackknife = np.array([statistic(np.delete(numbers, rows)) for rows in members])
-    return _bca(point, replicates, jackknife, plan)
+    return bca(point, replicates, jackknife, plan)
 
 
 def vectorized_bootstrap(
@@ -127,7 +127,7 @@ def vectorized_bootstrap(
         return Estimate(point, -np.inf, np.inf)
     drawn = np.random.default_rng(plan.seed).integers(0, size, size=(plan.resamples, size))
     left_out = np.stack([np.delete(numbers, row) for row in range(size)])
-    return _bca(point, statistic(numbers[drawn]), statistic(left_out), plan)
+    return bca(point, statistic(numbers[drawn]), statistic(left_out), plan)
 
 
 def paired_bootstrap(
@@ -222,8 +222,15 @@ def _studentised_deviations(table: ClusterTable, plan: Bootstrap) -> Iterator[Fl
             yield np.nan_to_num(shift / spread, nan=0.0, posinf=np.inf, neginf=-np.inf)
 
 
-def _bca(point: float, replicates: Floats, jackknife: Floats, plan: Bootstrap) -> Estimate:
-    """Bias-corrected and accelerated interval; acceleration from the jackknife over clusters."""
+def bca(point: float, replicates: Floats, jackknife: Floats, plan: Bootstrap) -> Estimate:
+    """Return ``point`` with its bias-corrected and accelerated interval.
+
+    Args:
+        point: the statistic of the data.
+        replicates: [R] the statistic of every resample.
+        jackknife: [C] the statistic without each cluster; the acceleration comes from it.
+        plan: confidence and number of resamples.
+    """
     bent = jackknife.mean() - jackknife
     spread = float(np.sum(bent**2))
     acceleration = float(np.sum(bent**3)) / (6 * spread**1.5) if spread > 0 else 0.0

@@ -124,7 +124,7 @@ def compare_gaps(
         sign_flip_p(column, clusters, permutations=resamples, seed=seed)
         for column in (difference, total)
     )
-    change = _absolute_change(*estimates)
+    change = absolute_change(*estimates)
     return GapChange(
         before=estimates[0],
         after=estimates[1],
@@ -171,7 +171,7 @@ def _gaps(pairs: Sequence[PairEntropies]) -> Floats:
     return female - male
 
 
-def _absolute_change(
+def absolute_change(
     before: Estimate, after: Estimate, difference: Estimate, total: Estimate
 ) -> Estimate:
     """Return |a| - |b| from the intervals of a - b and a + b.

@@ -32,6 +32,7 @@ class TaskInfo:
         higher_is_better: None where the ideal is in the middle (a gap of 0).
         summary: One line for people.
         data: Files it looks for in the data folder, the first that is there.
+        source: Where the data comes from, said where it is missing.
     """
 
     name: str
@@ -40,6 +41,7 @@ class TaskInfo:
     higher_is_better: bool | None
     summary: str
     data: tuple[str, ...]
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class GradeSettings:
         workers: Processes; None is one a core.
         resamples: Of every bootstrap.
         on_graded: Called with the number of answers that are graded.
+        python: Interpreter that programs run under, with the libraries that they may import;
+            empty for the running one with the standard library alone.
     """
 
     level: str = "auto"
@@ -85,6 +89,7 @@ class GradeSettings:
     workers: int | None = None
     resamples: int = 10_000
     on_graded: Callable[[int], None] | None = None
+    python: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,13 @@ class Task(ABC):
     responses_file: ClassVar[str] = "generations.jsonl"
     companions: ClassVar[tuple[str, ...]] = ()
     """Files that are read when the data is a folder; they make up its hash."""
+    takes_file: ClassVar[bool] = False
+    """Whether a single file may stand in place of such a folder."""
+
+    @classmethod
+    def variant(cls, suffix: str) -> Task | None:  # noqa: ARG003 - subclasses read it
+        """Return the benchmark called ``NAME_SUFFIX``, or None where there is no such variant."""
+        return None
 
     @abstractmethod
     def protocol(self) -> EvalProtocol:
@@ -172,6 +184,9 @@ class Task(ABC):
     ) -> Mapping[str, Sequence[Row]]:
         """Return further JSONL files that the task leaves beside its verdicts."""
         return {}
+
+    def warm_up(self) -> None:  # noqa: B027 - most benchmarks have nothing to start
+        """Start what grading needs, without waiting for it: the model is loaded meanwhile."""
 
     def default_data(self) -> Path | None:
         """Return data that an installed package carries, where there is some."""

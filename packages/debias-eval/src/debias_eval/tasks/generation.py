@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from debias_eval.protocol import Protocol
     from debias_eval.tasks.base import GradeSettings, Session
 
-__all__ = ["GenerationTask", "item_shares", "response_row", "run_requests", "share_metrics"]
+__all__ = [
+    "GenerationTask",
+    "answer_rates",
+    "finite_interval",
+    "item_shares",
+    "response_row",
+    "run_requests",
+    "share_metrics",
+]
 
 EXCLUDED = frozenset({"gold_error", "infra_error"})
 """Verdicts about the data or the machine: listed, never counted against a model."""
@@ -33,7 +41,7 @@ def response_row(item_id: str, sample: int, answer: Generation) -> Row:
         "sample": sample,
         "text": answer.text,
         "finish_reason": answer.finish_reason,
-        "num_tokens": len(answer.token_ids),
+        "num_tokens": answer.num_tokens,
     }
 
 
@@ -145,7 +153,7 @@ def share_metrics(
         n=n,
         k=k,
         counts=dict(sorted(counts.items())),
-        details={"num_items": len(shares), **_answer_rates(verdicts), **(details or {})},
+        details={"num_items": len(shares), **answer_rates(verdicts), **(details or {})},
     )
 
 
@@ -155,7 +163,7 @@ def finite_interval(low: float, high: float) -> tuple[float, float] | None:
     return (low, high) if abs(low) < float("inf") and abs(high) < float("inf") else None
 
 
-def _answer_rates(verdicts: Sequence[Row]) -> dict[str, object]:
+def answer_rates(verdicts: Sequence[Row]) -> dict[str, object]:
     """Return what a reader needs beside a score: how answers ended, and which were left out."""
     reasons = Counter(str(row.get("finish_reason", "stop")) for row in verdicts)
     total = max(len(verdicts), 1)
@@ -164,6 +172,7 @@ def _answer_rates(verdicts: Sequence[Row]) -> dict[str, object]:
     return {
         "truncated_rate": reasons["length"] / total,
         "too_long_rate": reasons["too_long"] / total,
+        **({"filtered_rate": reasons["filtered"] / total} if reasons["filtered"] else {}),
         "mean_answer_tokens": sum(lengths) / len(lengths) if lengths else None,
         "excluded": left_out[:_MAX_LISTED],
         "num_excluded": len(left_out),

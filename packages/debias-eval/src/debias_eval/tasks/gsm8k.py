@@ -47,6 +47,7 @@ class Gsm8k(MathsTask):
         higher_is_better=True,
         summary="grade-school word problems",
         data=("gsm8k/test.jsonl",),
+        source="`debias-eval fetch gsm8k` gets it",
     )
 
     def protocol(self) -> Protocol:

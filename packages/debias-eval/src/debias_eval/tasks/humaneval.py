@@ -17,7 +17,7 @@ from debias_eval import execution  # lazy: its parts load on first use
 from debias_eval.code.extraction import prompt_helpers
 from debias_eval.jsonl import read_models
 from debias_eval.protocol import PROFILES, Protocol
-from debias_eval.tasks._programs import CodeTask, program_text
+from debias_eval.tasks._programs import OneProgramTask, program_text
 from debias_eval.tasks._rows import unique_ids
 from debias_eval.tasks.base import Item, TaskInfo
 from debias_eval.tasks.registry import tasks
@@ -38,7 +38,7 @@ class _Row(BaseModel):
 
 
 @tasks.register("humaneval")
-class HumanEval(CodeTask):
+class HumanEval(OneProgramTask):
     """pass@1: the share of functions whose tests pass."""
 
     info: ClassVar[TaskInfo] = TaskInfo(

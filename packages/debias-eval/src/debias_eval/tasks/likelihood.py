@@ -1,21 +1,27 @@
-"""What every benchmark on log-likelihoods shares: asking, in batches that survive a kill."""
+"""What every benchmark on log-likelihoods shares: asking, in batches that survive a kill.
+
+The protocol's template, system prompt and shots stand in front of every context. With a chat
+template, the context is what the user says and the continuation is scored as the answer; a text
+that stands alone is then the answer to a request for one. Without, it is scored from its start.
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from debias_eval.tasks.base import Batch, Item, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from debias_eval.jsonl import Row
     from debias_eval.tasks.base import Session
 
-__all__ = ["LikelihoodTask", "Query"]
+__all__ = ["LikelihoodTask", "Query", "scores_of"]
 
 _ITEMS_AT_A_TIME = 64
+_REQUEST = "Write a text in English."
 
 
 class Query(NamedTuple):
@@ -24,6 +30,14 @@ class Query(NamedTuple):
     name: str
     context: str
     continuation: str
+
+
+def scores_of(response: Row) -> Mapping[str, Mapping[str, float]] | None:
+    """Return ``{NAME: {logprob, num_tokens}}`` of a response; None where a text was too long."""
+    scores = {key: value for key, value in response.items() if key not in {"id", "sample", "key"}}
+    if any(value is None for value in scores.values()):
+        return None
+    return cast("dict[str, dict[str, float]]", scores)
 
 
 class LikelihoodTask(Task):
@@ -51,7 +65,7 @@ class LikelihoodTask(Task):
 
     def _score(self, items: Sequence[Item], session: Session) -> list[Row]:
         queries = [self.queries(item) for item in items]
-        flat = [(query.context, query.continuation) for group in queries for query in group]
+        flat = [_as_asked(query, session) for group in queries for query in group]
         scores = iter(session.backend.loglikelihood(flat))
         rows: list[Row] = []
         for item, group in zip(items, queries, strict=True):
@@ -65,3 +79,13 @@ class LikelihoodTask(Task):
                 )
             rows.append(row)
         return rows
+
+
+def _as_asked(query: Query, session: Session) -> tuple[str, str]:
+    """Return context and continuation as the protocol puts them."""
+    protocol = session.protocol
+    if not protocol.chat_template:
+        return protocol.plain_text(query.context), query.continuation
+    prompt = session.backend.render(protocol, query.context or _REQUEST)
+    # An answer begins where the template ends: the space between words belongs to plain text.
+    return prompt.text, query.continuation.lstrip()

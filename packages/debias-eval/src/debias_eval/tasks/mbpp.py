@@ -16,7 +16,7 @@ from debias_eval import execution  # lazy: its parts load on first use
 from debias_eval.errors import InputError
 from debias_eval.jsonl import read_models
 from debias_eval.protocol import Protocol
-from debias_eval.tasks._programs import CodeTask, program_text
+from debias_eval.tasks._programs import OneProgramTask, program_text
 from debias_eval.tasks._rows import unique_ids
 from debias_eval.tasks.base import Item, TaskInfo
 from debias_eval.tasks.registry import tasks
@@ -88,7 +88,7 @@ def _question(text: str, tests: list[str]) -> str:
 
 
 @tasks.register("mbpp")
-class Mbpp(CodeTask):
+class Mbpp(OneProgramTask):
     """pass@1 on the test split, three shots."""
 
     info: ClassVar[TaskInfo] = TaskInfo(

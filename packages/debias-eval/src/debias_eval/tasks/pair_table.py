@@ -1,4 +1,7 @@
-"""Reading a pair table: Parquet, two rows a pair, one prompt a group."""
+"""Reading a pair table: two rows a pair, one prompt a group, as Parquet or as JSON lines.
+
+Columns: ``pair_id, cluster_id, group, prompt, split``, and ``reference`` where answers are graded.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from debias_eval.errors import InputError, MissingError
+from debias_eval.jsonl import read_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,18 +20,21 @@ if TYPE_CHECKING:
 __all__ = ["PromptPair", "read_pair_table"]
 
 _COLUMNS = ("pair_id", "cluster_id", "group", "prompt", "split")
+_REFERENCE = "reference"
 _GROUPS = ("female", "male")
 _SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class PromptPair:
-    """One text in its two forms."""
+    """One text in its two forms, each with its own reference where the table has one."""
 
     pair_id: str
     cluster_id: str
     female: str
     male: str
+    female_reference: str | None = None
+    male_reference: str | None = None
 
 
 def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
@@ -43,6 +50,7 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
     if wanted is not None and wanted not in _SPLITS:
         raise InputError(f"{path}: split {split!r}; give one of {', '.join(_SPLITS)} or all")
     prompts: dict[str, dict[str, str]] = {}
+    references: dict[tuple[str, str], str | None] = {}
     clusters: dict[str, str] = {}
     for number, row in enumerate(rows, start=1):
         if wanted is not None and row["split"] != wanted:
@@ -56,6 +64,7 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
         if group in sides:
             raise InputError(f"{path}: row {number}: pair {pair!r} has two {group} prompts")
         sides[group] = prompt
+        references[pair, group] = row.get(_REFERENCE)
         cluster = row["cluster_id"] or pair
         if clusters.setdefault(pair, cluster) != cluster:
             raise InputError(f"{path}: row {number}: pair {pair!r} lies in two clusters")
@@ -66,7 +75,14 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
     if not prompts:
         raise InputError(f"{path}: no pair in the split {split!r}")
     return [
-        PromptPair(pair, clusters[pair], sides["female"], sides["male"])
+        PromptPair(
+            pair,
+            clusters[pair],
+            sides["female"],
+            sides["male"],
+            references[pair, "female"],
+            references[pair, "male"],
+        )
         for pair, sides in prompts.items()
     ]
 
@@ -74,17 +90,36 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
 def _read(path: Path) -> list[dict[str, str | None]]:
     if not path.is_file():
         raise MissingError(f"{path}: no such pair table; `debias-data build` writes one")
+    if path.name.endswith((".jsonl", ".jsonl.gz")):
+        return _read_lines(path)
     try:
         file = pq.ParquetFile(path)  # one file: a folder named like `split=test` means nothing here
         names = file.schema_arrow.names
         for column in _COLUMNS:
             if column not in names:
                 raise InputError(f"{path}: no column {column!r}; this is not a pair table")
-        table = file.read(columns=list(_COLUMNS))
+        columns = [*_COLUMNS, *([_REFERENCE] if _REFERENCE in names else [])]
+        table = file.read(columns=columns)
         # Dictionary or large strings read the same as plain ones.
-        table = table.select(list(_COLUMNS)).cast(
-            pa.schema([(column, pa.string()) for column in _COLUMNS])
-        )
+        table = table.select(columns).cast(pa.schema([(name, pa.string()) for name in columns]))
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as Parquet: {error}") from error
     return cast("list[dict[str, str | None]]", table.to_pylist())
+
+
+def _read_lines(path: Path) -> list[dict[str, str | None]]:
+    """Return the rows of JSON lines; whole numbers read as text."""
+    found: list[dict[str, str | None]] = []
+    for number, row in read_rows(path):
+        values: dict[str, str | None] = {}
+        for column in (*_COLUMNS, _REFERENCE):
+            value = row.get(column)
+            if column not in row and column != _REFERENCE:
+                raise InputError(f"{path}:{number}: no field {column!r}; this is not a pair table")
+            if isinstance(value, int) and not isinstance(value, bool):
+                value = str(value)
+            if value is not None and not isinstance(value, str):
+                raise InputError(f"{path}:{number}:{column}: {type(value).__name__}, not text")
+            values[column] = value
+        found.append(values)
+    return found

@@ -30,6 +30,7 @@ from debias_eval.errors import InputError, MissingError
 from debias_eval.protocol import Protocol
 from debias_eval.results import Metrics
 from debias_eval.tasks.base import Item, TaskInfo
+from debias_eval.tasks.clustered import ClusteredTask, ClusterScore
 from debias_eval.tasks.generation import finite_interval
 from debias_eval.tasks.likelihood import LikelihoodTask, Query
 from debias_eval.tasks.registry import tasks
@@ -95,8 +96,17 @@ def _pronouns(sentences: dict[str, str]) -> dict[str, str]:
     raise InputError(f"winogender: no pronoun differs between {sentences}")
 
 
+def _slope_of_sums(sums: Floats) -> Floats:
+    """Return the least-squares slope from sums of 1, x, y, x² and xy; 0 where x does not vary."""
+    size, x, y, xx, xy = np.moveaxis(sums, -1, 0)
+    covariance, spread = size * xy - x * y, size * xx - x * x
+    varies = spread > 1e-9 * size * xx
+    slope: Floats = np.divide(covariance, spread, out=np.zeros_like(spread), where=varies)
+    return slope
+
+
 @tasks.register("winogender")
-class Winogender(LikelihoodTask):
+class Winogender(LikelihoodTask, ClusteredTask):
     """Slope of P(female pronoun) on the share of women, and coreference by gender."""
 
     info: ClassVar[TaskInfo] = TaskInfo(
@@ -108,6 +118,19 @@ class Winogender(LikelihoodTask):
         data=("winogender",),
     )
     companions: ClassVar[tuple[str, ...]] = (_SENTENCES, _STATS)
+    cluster_scores: ClassVar[tuple[ClusterScore, ...]] = (
+        ClusterScore("slope", 0.0, _slope_of_sums),
+    )
+
+    def cluster_of(self, row: Row) -> str:
+        """Return the occupation."""
+        return str(row["occupation"])
+
+    def cluster_moments(self, rows: Sequence[Row]) -> Sequence[float]:
+        """Return 1, x, y, x² and xy of an occupation: x its share of women, y mean P(female)."""
+        x = cast("float", rows[0]["female_share"])
+        y = sum(cast("float", row["p_female"]) for row in rows) / len(rows)
+        return (1.0, x, y, x * x, x * y)
 
     def protocol(self) -> Protocol:
         """Return the plain sentence; nothing is generated."""

@@ -21,6 +21,9 @@ from typing import Protocol
 
 from debias_eval.execution.inside import kernel, landlock, layout, seccomp
 
+# A BLAS library that starts a thread a core needs gigabytes of address space for their stacks.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_PROGRAMS = "/usr/bin:/bin"
 _MAX_STRAYS = 10_000
 _COUNT_SECONDS = 10.0
 
@@ -80,10 +83,11 @@ def set_limits(caps: Caps, *, tasks: int) -> None:
         resource.setrlimit(what, (value, value))
 
 
-def _set_environment(scratch: str) -> None:
+def _set_environment(scratch: str, programs: str) -> None:
     os.chdir(scratch)
     os.environ.clear()
-    os.environ.update(HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin", LANG="C.UTF-8")
+    os.environ.update(HOME=scratch, TMPDIR=scratch, PATH=programs, LANG="C.UTF-8")
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     tempfile.tempdir = None
 
 
@@ -97,13 +101,17 @@ class HardenedBox:
 
     keep_fds: tuple[int, ...] = ()
 
-    def __init__(self, proc_fd: int | None, libraries: tuple[str, ...]) -> None:
+    def __init__(self, proc_fd: int | None, libraries: tuple[str, ...], *, system: bool) -> None:
         self.proc_fd = proc_fd
         layout.freeze_root()
         self._own = os.pidfd_open(os.getpid())
         self._ruleset = landlock.make_ruleset(
-            readable=("/",), writable=(layout.SCRATCH_PARENT, *layout.DEVICES)
+            readable=("/",),
+            writable=(layout.SCRATCH_PARENT, *layout.DEVICES),
+            executable=layout.program_folders() if system else (),
+            tcp=system,
         )
+        self._programs = f"{layout.interpreter_folder()}:{_PROGRAMS}" if system else _PROGRAMS
         self._filter = seccomp.make_filter(namespaces=True, pid=0)
         sys.path.extend(libraries)
 
@@ -126,7 +134,7 @@ class HardenedBox:
             flags=kernel.MS_NOSUID | kernel.MS_NODEV,
             data=f"size={caps.scratch},nr_inodes=8192,mode=700",
         )
-        _set_environment(layout.SCRATCH)
+        _set_environment(layout.SCRATCH, self._programs)
         set_limits(caps, tasks=caps.tasks)
         kernel.drop_capabilities()
         kernel.no_new_privileges()
@@ -183,7 +191,7 @@ class PlainBox:
     def enter(self, caps: Caps) -> None:
         """See `Box`."""
         kernel.prctl(kernel.PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        _set_environment(self._scratch)
+        _set_environment(self._scratch, _PROGRAMS)
         # Threads count by user, and this user may have other programs running.
         set_limits(caps, tasks=caps.tasks + self._other_tasks)
         kernel.no_new_privileges()

@@ -37,22 +37,34 @@ def abi() -> int:
         return 0
 
 
-def make_ruleset(*, readable: tuple[str, ...], writable: tuple[str, ...]) -> int:
-    """Return a ruleset descriptor: what is not named cannot be opened; nothing can be executed.
+def make_ruleset(
+    *,
+    readable: tuple[str, ...],
+    writable: tuple[str, ...],
+    executable: tuple[str, ...] = (),
+    tcp: bool = False,
+) -> int:
+    """Return a ruleset descriptor: what is not named cannot be opened, nor executed.
 
     Args:
         readable: files and folders that may be read, with all below them.
         writable: files and folders in which everything but executing is allowed.
+        executable: files and folders that may be read and executed.
+        tcp: leave TCP alone; for where a network namespace bounds it.
     """
     version = abi()
     every = (1 << _NUM_FS_RIGHTS.get(version, _MAX_FS_RIGHTS)) - 1
     attr = _RulesetAttr(
-        fs=every, net=3 if version >= _NET_ABI else 0, scoped=3 if version >= _SCOPE_ABI else 0
+        fs=every,
+        net=3 if version >= _NET_ABI and not tcp else 0,
+        scoped=3 if version >= _SCOPE_ABI else 0,
     )
     size = 24 if version >= _SCOPE_ABI else 16 if version >= _NET_ABI else 8
     ruleset = kernel.syscall(_CREATE, ctypes.byref(attr), ctypes.c_size_t(size), 0)
     for path in readable:
         _allow(ruleset, path, every & (_READ_FILE | _READ_DIR))
+    for path in executable:
+        _allow(ruleset, path, every & (_READ_FILE | _READ_DIR | _EXECUTE))
     for path in writable:
         _allow(ruleset, path, every & ~_EXECUTE)
     return ruleset

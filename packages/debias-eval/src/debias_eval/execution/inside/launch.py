@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import socket
+import struct
 import sys
 from pathlib import Path
 
@@ -19,6 +22,7 @@ _NAMESPACES = (
     | kernel.CLONE_NEWUTS
 )
 _FAILED = 70
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 
 
 def enter_namespaces(uid: int, gid: int, *, keep_fd: int, libraries: tuple[str, ...]) -> int | None:
@@ -72,6 +76,14 @@ def enter_namespaces(uid: int, gid: int, *, keep_fd: int, libraries: tuple[str, 
         _wait_and_exit(first)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, int(signal.SIGKILL))
     return layout.build_root(sources, links={n: to for n, to in links.items() if n != to})
+
+
+def offer_loopback() -> None:
+    """Bring up the loopback device of the new network namespace, which leads nowhere else."""
+    request = struct.pack("16sH14x", b"lo", _IFF_UP)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, request)
+    layout.name_localhost()
 
 
 def _write_maps(pid: int, uid: int, gid: int) -> None:

@@ -13,7 +13,10 @@ SCRATCH_PARENT = "/box"
 SCRATCH = "/box/work"
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 _LOADER_FILES = ("/etc/ld.so.cache", "/usr/share/zoneinfo")
-_LIBRARY_LINKS = ("/lib", "/lib32", "/lib64", "/usr/lib64")
+_SYSTEM = ("/usr/bin", "/bin", "/lib64", "/etc/alternatives")  # /lib64 holds their loader
+_PROGRAM_FOLDERS = ("/usr", "/bin", "/lib", "/lib64")  # what they load is executed too
+_NAMES = {"/etc/hosts": "127.0.0.1 localhost\n", "/etc/nsswitch.conf": "hosts: files\n"}
+_LIBRARY_LINKS = ("/lib", "/lib32", "/lib64", "/usr/lib64", "/bin")
 _STAGE = "/tmp"  # noqa: S108 - a mount point in a private namespace; nothing is written there
 # the flags of a mount that a user namespace must not clear when it remounts (statvfs, mount(2))
 _LOCKED_FLAGS = (
@@ -57,6 +60,30 @@ def reachable(path: str) -> bool:
         return bool(path) and Path(path).exists()
     except PermissionError:
         return False
+
+
+def interpreter_folder() -> str:
+    """Return the folder of the running interpreter, whose name has no links by then."""
+    return str(Path(sys.executable).parent)
+
+
+def system_paths() -> tuple[str, ...]:
+    """Return the files and folders that it takes to start programs of the system."""
+    return tuple(path for path in (*_SYSTEM, interpreter_folder()) if reachable(path))
+
+
+def program_folders() -> tuple[str, ...]:
+    """Return where programs may be executed in: the system's, the interpreter's, the scratch's."""
+    folders = (*_PROGRAM_FOLDERS, interpreter_folder(), SCRATCH_PARENT)
+    return tuple(path for path in folders if reachable(path))
+
+
+def name_localhost() -> None:
+    """Write the files by which `localhost` is found, into the new root."""
+    for name, text in _NAMES.items():
+        place = Path(name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="ascii")
 
 
 def open_sources(paths: tuple[str, ...]) -> dict[str, int]:

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 type_of = type  # solutions may rebind builtins; what this module needs it binds first
 
 MAX_DEPTH = 150
-MAX_NODES = 1_000_000
+MAX_NODES = 2_000_000
 MAX_BYTES = 16 << 20
 RESULT_BYTES = 16 << 20
 _INT64 = 1 << 63
+_FEW = 8
+_OWN_TREES = {bool, int, float, str, type(None)}
 _NUMPY = ("numpy",)
 # Tests may call what a solution returns; these would act on the process of the tests.
 _UNSAFE_BUILTINS = frozenset(
@@ -75,7 +77,30 @@ class Encoder:
 
     def items(self, values: Any, depth: int) -> list[Any]:
         """Return the trees of an iterable of values one level down."""
-        return [self.encode(value, depth + 1) for value in values]
+        plain = self._all_plain(values, depth)
+        return [self.encode(value, depth + 1) for value in values] if plain is None else plain
+
+    def _all_plain(self, values: Any, depth: int) -> list[Any] | None:
+        """Return the values themselves where each is its own tree, found without a loop here.
+
+        Long flat lists are common, and one call an element would take most of the time.
+        """
+        types = set(map(type_of, values))
+        if not types <= _OWN_TREES or depth >= MAX_DEPTH or len(values) < _FEW:
+            return None
+        self._nodes += len(values)
+        if self._nodes > MAX_NODES:
+            raise ValueTooLargeError(f"over {MAX_NODES} parts")
+        parts = list(values)
+        if int in types:
+            whole = parts if types == {int} else [v for v in parts if type_of(v) is int]
+            if min(whole) < -_INT64 or max(whole) >= _INT64:
+                return None
+        if float in types and not all(math.isfinite(v) for v in parts if type_of(v) is float):
+            return None
+        if str in types:
+            self.charge(sum(len(v) for v in parts if type_of(v) is str))
+        return parts
 
     def pairs(self, mapping: Any, depth: int) -> list[Any]:
         """Return `[key, value]` trees of a mapping, in its order."""
@@ -184,6 +209,9 @@ _NAMED: dict[tuple[str, str], Callable[[Encoder, Any, int], Any]] = {
 }
 
 
+_TAGGED = frozenset({list, dict})
+
+
 class Decoder:
     """Builds values from trees.
 
@@ -202,6 +230,9 @@ class Decoder:
         if depth > MAX_DEPTH + 8 or self._nodes > MAX_NODES + 64:
             raise MalformedError("depth or node cap exceeded")
         if type(node) is list:
+            if _TAGGED.isdisjoint(map(type, node)):  # each is its own value
+                self._nodes += len(node)
+                return node.copy()  # the tree stays as it is when the value is changed
             return [self.decode(item, depth + 1) for item in node]
         if type(node) is not dict:
             return node

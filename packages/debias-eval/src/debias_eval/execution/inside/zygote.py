@@ -2,7 +2,8 @@
 
 Run as a file by a bare interpreter (`python -P -s -S zygote.py CONTROL_FD`), so that no child has
 more in it than the standard library. A job names a role: `worker` runs a solution, `test` runs
-tests against the stub of a solution, `unsplit` runs both together. A zygote is only ever asked for
+tests against the stub of a solution, `unsplit` runs both together, `script` runs a solution as a
+program with standard input and output. A zygote is only ever asked for
 one role, so the memory that a worker is forked from has never held a test.
 
 The zygote itself never runs foreign code. It watches its child (time, the namespace's total
@@ -33,7 +34,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from debias_eval.execution.inside import kernel, launch
+from debias_eval.execution.inside import kernel, launch, layout
 from debias_eval.execution.inside.box import Box, Caps, HardenedBox, PlainBox
 from debias_eval.execution.inside.channel import Channel, ChannelClosedError
 from debias_eval.execution.inside.values import RESULT_BYTES, printable
@@ -44,11 +45,13 @@ if TYPE_CHECKING:
 
 JOB_BYTES = 64 << 20
 _POLL_SECONDS = 0.05
-_ROLES = {"worker": "worker", "test": "tester", "unsplit": "unsplit"}
+_ROLES = {"worker": "worker", "test": "tester", "unsplit": "unsplit", "script": "script"}
+_WITHOUT_RESULT = ("worker", "script")
 # What solutions import most: loaded once here instead of in every child.
 _PRELOAD = (
     "bisect", "cmath", "collections.abc", "copy", "dataclasses", "datetime", "decimal", "fractions",
-    "functools", "heapq", "itertools", "math", "operator", "random", "re", "string", "typing",
+    "functools", "heapq", "itertools", "json", "math", "operator", "random", "re", "statistics",
+    "string", "typing",
 )  # fmt: skip
 
 
@@ -81,8 +84,14 @@ def _make_box(boot: dict[str, Any], control_fd: int) -> Box:
     libraries = tuple(boot["libraries"])
     sys.path[:] = [p for p in sys.path if Path(p).exists()]
     if boot["level"] == "hardened":
-        proc_fd = launch.enter_namespaces(uid, gid, keep_fd=control_fd, libraries=libraries)
-        return HardenedBox(proc_fd, libraries)
+        system = bool(boot["system"])
+        if system:  # links are followed while the whole root is there
+            sys.executable = os.path.realpath(sys.executable)
+        shown = libraries + (layout.system_paths() if system else ())
+        proc_fd = launch.enter_namespaces(uid, gid, keep_fd=control_fd, libraries=shown)
+        if system:
+            launch.offer_loopback()
+        return HardenedBox(proc_fd, libraries, system=system)
     if os.geteuid() == 0:
         launch.become(uid, gid)
     return PlainBox(boot["scratch"], libraries, locked=boot["level"] == "landlock")
@@ -100,7 +109,7 @@ def _serve(
         started = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            _child(place, job, caps, (fds[0] if fds else None, result_w, output_w))
+            _child(place, job, caps, (fds, result_w, output_w))
         pidfd = os.pidfd_open(pid)
     finally:
         box.after_fork()
@@ -164,17 +173,20 @@ def _child(
     place: tuple[Box, Callable[..., None]],
     job: dict[str, Any],
     caps: Caps,
-    fds: tuple[int | None, int, int],
+    fds: tuple[list[int], int, int],
 ) -> None:
     """Never return. What fails before foreign code runs is reported as a fault of the machine."""
     box, role = place
-    exchange, result, output = fds
+    given, result, output = fds
+    name = role.__module__.rpartition(".")[2]
+    exchange = given[0] if given and name != "script" else None
     try:
         try:
             _reset_signals()
             os.setsid()
             null = os.open("/dev/null", os.O_RDONLY)
-            for source, target in ((null, 0), (output, 1), (output, 2)):
+            read, write = given if name == "script" else (null, output)
+            for source, target in ((read, 0), (write, 1), (output, 2)):
                 os.dup2(source, target)
             box.enter(caps)
         except Exception as error:  # noqa: BLE001 - whatever it was, it must not pass unseen
@@ -182,7 +194,7 @@ def _child(
             os._exit(1)
         keep = [0, 1, 2, *box.keep_fds]
         keep += [fd for fd in (exchange,) if fd is not None]
-        keep += [result] if role.__module__.rpartition(".")[2] != "worker" else []
+        keep += [result] if name not in _WITHOUT_RESULT else []
         kernel.close_all_but(tuple(keep))
         role(job, exchange, result)
     except BaseException:  # noqa: BLE001 - the traceback belongs into the output

@@ -1,0 +1,1 @@
+"""From sample entropies to the exact gradient of a loss."""

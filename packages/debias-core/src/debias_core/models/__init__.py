@@ -1,0 +1,1 @@
+"""Models as folders: loaded safely, saved whole, with a card; pushed where asked."""

@@ -1,0 +1,1 @@
+"""Prompt pairs: from the rows of a pair table to token ids."""

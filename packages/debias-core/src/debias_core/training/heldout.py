@@ -1,0 +1,136 @@
+"""The held-out gap: fresh answers to pairs that no step was taken on, with an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from debias_core.config import TrainConfig
+from debias_core.pairs.encoding import EncodedPair
+from debias_core.sampling.base import Answer, Sampler
+from debias_core.scoring.answers import ScoredRow
+from debias_core.scoring.reference import Reference
+from debias_core.training.distributed import gather_dealt, rank, world_size
+from debias_core.training.engine import Engine
+from debias_core.training.statistics import GapEstimate, estimate_gap
+
+_DEV_STREAM = 2  # keeps the random numbers of looks apart from those of training
+_KL_PAIRS = 64  # KL is exact over the vocabulary, so the answers of this many pairs tell it well
+
+Floats = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class DevEvaluation:
+    """One look at the held-out pairs.
+
+    Attributes:
+        step: optimiser steps taken before it.
+        gap: with its 95% interval, nats: first group minus second. With more than two groups, the
+            gap of one group to the mean of the group means: the one whose interval reaches
+            farthest from 0.
+        entropies: mean entropy of every declared group, nats.
+        kl: mean KL to the reference per answer token, nats, on the first pairs of the set.
+        truncated: share of answers that met the length limit.
+        seconds: since training began.
+        empty: share of answers of nothing but the end-of-sequence token.
+    """
+
+    step: int
+    gap: GapEstimate
+    entropies: tuple[float, ...]
+    kl: float
+    truncated: float
+    seconds: float
+    empty: float = 0.0
+
+
+class HeldOut:
+    """A dev set that can be looked at again and again, with fresh samples every time."""
+
+    def __init__(self, pairs: Sequence[EncodedPair], config: TrainConfig) -> None:
+        self._pairs, self._config = pairs, config
+
+    def look(
+        self,
+        engine: Engine,
+        reference: Reference,
+        sampler: Sampler,
+        *,
+        step: int,
+        clock: Callable[[], float],
+    ) -> DevEvaluation:
+        """Returns the gap of the model as it is, on answers drawn for this look alone."""
+        mine = range(rank(), len(self._pairs), world_size())
+        shape = (len(mine), len(self._config.groups), self._config.dev_samples)
+        keys = [(mine[j], g, k) for j, g, k in np.ndindex(shape)]
+        prompts = [self._pairs[i].prompts[g] for i, g, _ in keys]
+        answers = engine.sample(sampler, prompts, seeds=[self._seed(step, *key) for key in keys])
+        rows = [
+            ScoredRow(prompt, answer.tokens)
+            for prompt, answer in zip(prompts, answers, strict=True)
+        ]
+        near = [i for i, (pair, _, k) in enumerate(keys) if pair < _KL_PAIRS and k == 0]
+        kl = np.zeros(len(rows))
+        kl[near] = self._kl(engine, reference, [rows[i] for i in near])
+        columns = (
+            self._entropies(engine, rows, answers),
+            kl,
+            np.array([answer.truncated for answer in answers], dtype=np.float64),
+            np.array([answer.outcome == "empty" for answer in answers], dtype=np.float64),
+        )
+        # [pairs, groups, samples, 4], of all processes
+        everything = gather_dealt(np.stack(columns, axis=-1).reshape(*shape, len(columns)))
+        sides = everything[..., 0].mean(-1)
+        return DevEvaluation(
+            step=step,
+            gap=widest_gap(sides, [p.pair.cluster_id for p in self._pairs]),
+            entropies=tuple(float(h) for h in sides.mean(0)),
+            kl=float(everything[:_KL_PAIRS, :, 0, 1].mean()),
+            truncated=float(everything[..., 2].mean()),
+            seconds=clock(),
+            empty=float(everything[..., 3].mean()),
+        )
+
+    def _seed(self, step: int, pair: int, group: int, k: int) -> list[int]:
+        """Returns what the random numbers of an answer depend on."""
+        stream = (pair, k) if self._config.couple_samples else (pair, k, group)
+        return [self._config.seed, _DEV_STREAM, step, *stream]
+
+    def _entropies(
+        self, engine: Engine, rows: Sequence[ScoredRow], answers: Sequence[Answer]
+    ) -> Floats:
+        """Returns the entropy of every answer, scoring those that the sampler did not see."""
+        found = [answer.entropy for answer in answers]
+        missing = [i for i, entropy in enumerate(found) if entropy is None]
+        terms = engine.score_all(
+            self._chunks([rows[i] for i in missing]), temperature=self._config.entropy_temperature
+        )
+        scored = [entropy for part in terms for entropy in part.entropy.tolist()]
+        for i, entropy in zip(missing, scored, strict=True):
+            found[i] = entropy
+        return np.array(found, dtype=np.float64)
+
+    def _kl(self, engine: Engine, reference: Reference, rows: Sequence[ScoredRow]) -> list[float]:
+        terms = engine.score_all(self._chunks(rows), reference=reference)
+        return [kl for part in terms if part.kl is not None for kl in part.kl.tolist()]
+
+    def _chunks(self, rows: Sequence[ScoredRow]) -> list[Sequence[ScoredRow]]:
+        size = self._config.micro_batch_size
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def widest_gap(sides: Floats, clusters: Sequence[str]) -> GapEstimate:
+    """Returns the gap that has to be inside a target for all of them to be, nats.
+
+    Args:
+        sides: mean entropy of every pair's sides, [pairs, groups].
+        clusters: cluster id of every pair.
+    """
+    if sides.shape[1] == 2:
+        return estimate_gap(list(sides[:, 0] - sides[:, 1]), clusters)
+    gaps = sides - sides.mean(axis=1, keepdims=True)
+    estimates = [estimate_gap(list(column), clusters) for column in gaps.T]
+    return max(estimates, key=lambda found: max(-found.low, found.high))
