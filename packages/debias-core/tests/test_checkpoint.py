@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,15 @@ def test_another_runs_checkpoint_is_refused(runs: Runs, tmp_path: Path) -> None:
         runs(tmp_path, stop_after=3)
     with pytest.raises(CheckpointError, match="another config or other data"):
         runs(tmp_path, config=TrainConfig(max_steps=9, effective_batch_size=8))
+
+
+def test_a_run_may_go_on_with_less_at_once(runs: Runs, tmp_path: Path) -> None:
+    """What a failed allocation advises must not cost the steps that were taken."""
+    with pytest.raises(InterruptedTraining):
+        runs(tmp_path, stop_after=3)
+    smaller = replace(CONFIG, micro_batch_size=1, generation_batch_size=2)
+    resumed, _ = runs(tmp_path, config=smaller)
+    whole, _ = runs(tmp_path / "other")
+    assert len(resumed.history) == CONFIG.max_steps
+    for ours, theirs in zip(resumed.history, whole.history, strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, rel=1e-4)

@@ -9,9 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import AutoTokenizer
 
 from debias_eval.backends.base import AnswerRow, BackendSettings, Prompt
 from debias_eval.backends.scoring import pad_left, position_ids, token_scores
+from debias_eval.backends.tokenizing import TextCodec
 from debias_eval.backends.transformers_backend import TransformersBackend
 
 PROMPTS = ["Once upon a time", "Tom", "The little girl said to her mother that she", "A"]
@@ -153,3 +155,12 @@ def test_stories_entropies_alone_and_in_a_batch(stories: Path) -> None:
         assert alone is not None
         assert together is not None
         assert together.entropies == pytest.approx(alone.entropies, abs=1e-5)
+
+
+def test_a_start_token_that_a_template_wrote_is_not_doubled(stories: Path) -> None:
+    codec = TextCodec(AutoTokenizer.from_pretrained(stories), str(stories))
+    bare, written = codec.split("Once upon", " a time"), codec.split("<s>Once upon", " a time")
+    start = codec.start_id()
+    assert bare[0][0] == written[0][0] == start
+    assert written[0].count(start) == 1
+    assert written[1] == bare[1]

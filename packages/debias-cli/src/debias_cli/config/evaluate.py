@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from debias_cli.config.base import Section
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class _Task(Section):
@@ -98,8 +99,38 @@ class CodeTask(_GeneratedTask):
         "mbpp_sanitized",
         "mbpp_plus",
         "bigcodebench",
-        "livecodebench",
+        "bigcodebench_instruct",
+        "bigcodebench_hard",
+        "bigcodebench_hard_instruct",
     ] = Field(description="Programs run against their tests in a sandbox.")
+
+
+class LiveCodeBenchTask(_GeneratedTask):
+    """Programs for contest problems of a release, of a window of dates where one is given."""
+
+    kind: Literal["livecodebench"] = Field(description="Programs for contest problems.")
+    release: Literal["v1", "v2", "v3", "v4", "v5", "v6"] = Field(
+        default="v5", description="Release of the problem set; part of the score's name."
+    )
+    since: Day | None = Field(
+        default=None, description="First contest date (YYYY-MM-DD); needs until."
+    )
+    until: Day | None = Field(
+        default=None, description="Last contest date (YYYY-MM-DD); needs since."
+    )
+
+    @model_validator(mode="after")
+    def _a_window_has_two_ends(self) -> Self:
+        if (self.since is None) != (self.until is None):
+            msg = "since and until belong together: give both, or neither for the whole release"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def benchmark(self) -> str:
+        """The name that debias-eval knows it by."""
+        window = "" if self.since is None else f"_{self.since}_{self.until}"
+        return f"livecodebench_{self.release}{window}"
 
 
 class LikelihoodTask(_Task):
@@ -148,14 +179,19 @@ class EntropyGapTask(Section):
 
 
 Task: TypeAlias = Annotated[
-    MathsTask | CodeTask | LikelihoodTask | WritingTask | EntropyGapTask,
+    MathsTask | CodeTask | LiveCodeBenchTask | LikelihoodTask | WritingTask | EntropyGapTask,
     Field(discriminator="kind"),
 ]
 
 
 def task_label(task: Task) -> str:
-    """The name of a task in results: its own, or its kind."""
-    return (None if isinstance(task, EntropyGapTask) else task.name) or task.kind
+    """The name of a task in results: its own, or that of its benchmark."""
+    return (None if isinstance(task, EntropyGapTask) else task.name) or benchmark_name(task)
+
+
+def benchmark_name(task: Task) -> str:
+    """The name that debias-eval knows a task by."""
+    return task.benchmark if isinstance(task, LiveCodeBenchTask) else task.kind
 
 
 class EvaluateSection(Section):
@@ -208,6 +244,14 @@ class EvaluateSection(Section):
     allow_unsandboxed: bool = Field(
         default=False,
         description="Permit sandbox 'process', which stops accidents but no attack.",
+    )
+    sandbox_python: str = Field(
+        default="",
+        max_length=4096,
+        description=(
+            "Interpreter that generated programs run under, with the libraries that they may "
+            "import (BigCodeBench's); empty: this one."
+        ),
     )
 
     @model_validator(mode="after")

@@ -9,9 +9,11 @@ from debias_cli.config.evaluate import (
     EntropyGapTask,
     EvaluateSection,
     LikelihoodTask,
+    LiveCodeBenchTask,
     MathsTask,
     Task,
     WritingTask,
+    benchmark_name,
     task_label,
 )
 from debias_cli.config.tree import PipelineConfig
@@ -78,7 +80,7 @@ def _task_spec(task: Task, config: PipelineConfig, pairs: Path) -> TaskSpec:
         data = pairs
     protocol = _scoring(task) if isinstance(task, LikelihoodTask) else _changes(task, config)
     return TaskSpec(
-        task.kind, name=task_label(task), limit=task.limit, data=data, protocol=protocol
+        benchmark_name(task), name=task_label(task), limit=task.limit, data=data, protocol=protocol
     )
 
 
@@ -87,7 +89,9 @@ def _scoring(task: LikelihoodTask) -> dict[str, object] | None:
     return {"chat_template": True} if task.chat_template else None
 
 
-def _changes(task: MathsTask | CodeTask | WritingTask, config: PipelineConfig) -> dict[str, object]:
+def _changes(
+    task: MathsTask | CodeTask | LiveCodeBenchTask | WritingTask, config: PipelineConfig
+) -> dict[str, object]:
     """Changes to the benchmark's protocol; some have none of their own for the prompt."""
     changes: dict[str, object] = {}
     if task.protocol is not None:
@@ -128,6 +132,10 @@ def _settings(context: StageContext, section: EvaluateSection) -> EvalSettings:
             section.batch_size,
             options=section.backend_options,
         ),
-        grade=GradeSettings(level=section.sandbox, allow_unsandboxed=section.allow_unsandboxed),
+        grade=GradeSettings(
+            level=section.sandbox,
+            allow_unsandboxed=section.allow_unsandboxed,
+            python=section.sandbox_python,
+        ),
         progress=progress,
     )

@@ -22,9 +22,11 @@ from debias_cli.resources import is_testbed_data, local_model, testbed_file
 from debias_cli.rundir.hashes import HashCache
 
 _FOLDERS = {
+    "bigcodebench_hard": "bigcodebench",
+    "bigcodebench_hard_instruct": "bigcodebench",
+    "bigcodebench_instruct": "bigcodebench",
     "crows_pairs_mean": "crows_pairs",
     "diversity": "prompts",
-    "livecodebench": "livecodebench_v5_prompts",
     "mbpp_sanitized": "mbpp",
     "word_counts": "prompts",
 }

@@ -18,6 +18,8 @@ from debias_core.recovery.weights import TrainedWeights, restore_optimizer, whol
 from debias_core.training.distributed import is_main, wait
 from debias_core.training.progress import RunProgress
 
+_MEMORY_ONLY = ("micro_batch_size", "generation_batch_size")
+
 
 @dataclass(frozen=True, slots=True)
 class RunState:
@@ -74,8 +76,14 @@ class Saver:
 
 
 def run_key(config: TrainConfig, train: Sequence[EncodedPair], dev: Sequence[EncodedPair]) -> str:
-    """Returns a digest of everything that the course of a run depends on, but the weights."""
-    course = replace(config, trackers=())
+    """Returns a digest of everything that the course of a run depends on, but the weights.
+
+    How much is computed at once is left out: a run that ran out of memory goes on with less. It is
+    then the same but for rounding.
+    """
+    course = asdict(replace(config, trackers=()))
+    for name in _MEMORY_ONLY:
+        del course[name]
     pairs = [[p.pair.pair_id, p.pair.cluster_id, p.prompts, p.references] for p in (*train, *dev)]
-    text = json.dumps([asdict(course), config.objective.kind, pairs], sort_keys=True)
+    text = json.dumps([course, config.objective.kind, pairs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -102,10 +102,12 @@ class TextCodec:
         """Return the tokens of a pair, cut where the continuation begins.
 
         Both are tokenised as one text, because a tokenizer may join across the cut; a token that
-        straddles it counts as continuation.
+        straddles it counts as continuation. A start token that a template wrote is not doubled.
         """
+        start = self._tokenizer.bos_token
+        written = isinstance(start, str) and context.startswith(start)
         encoded = self._tokenizer(
-            context + continuation, return_offsets_mapping=True, add_special_tokens=True
+            context + continuation, return_offsets_mapping=True, add_special_tokens=not written
         )
         ids = cast("list[int]", encoded["input_ids"])
         offsets = cast("list[tuple[int, int]]", encoded["offset_mapping"])
