@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from json import loads as parse_json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import debias_eval as api  # lazy: what a command uses is loaded when it runs
 from debias_eval import report  # lazy too
+from debias_eval.cli.options import (
+    Data,
+    DataDir,
+    Debug,
+    Json,
+    Level,
+    Limit,
+    Out,
+    ProtocolOption,
+    Quiet,
+    SandboxPython,
+    Unsandboxed,
+    Workers,
+    backend_options,
+    protocol_of,
+    settings_of,
+)
 from debias_eval.cli.show import (
     progress_bars,
     reported_errors,
@@ -26,9 +42,6 @@ from debias_eval.errors import InputError, UnknownNameError
 from debias_eval.fetching import fetch_task
 from debias_eval.tasks import registry
 
-if TYPE_CHECKING:
-    from debias_eval.progress import Progress
-
 __all__ = ["app"]
 
 NOT_MET = 5  # exit code of `--strict`
@@ -40,80 +53,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", envvar="DEBIAS_DATA_DIR", help="Folder with the published data."),
-]
-Data = Annotated[
-    Path | None, typer.Option("--data", help="A file in the task's schema, in place of its data.")
-]
-ProtocolOption = Annotated[
-    str | None,
-    typer.Option("--protocol", help="A profile's name, or JSON with changes to the protocol."),
-]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N items.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Level = Annotated[str, typer.Option("--sandbox", help="auto, hardened, landlock or process.")]
-Unsandboxed = Annotated[
-    bool, typer.Option("--allow-unsandboxed", help="Run code without a sandbox; it is recorded.")
-]
-SandboxPython = Annotated[
-    str,
-    typer.Option(
-        "--sandbox-python",
-        envvar="DEBIAS_SANDBOX_PYTHON",
-        help="Interpreter with the libraries that programs may import (BigCodeBench).",
-    ),
-]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Grading processes.")]
-
-
-def _protocol(text: str | None) -> str | dict[str, object] | None:
-    """Return a profile's name as it is, and a JSON object as changes."""
-    if text is None or not text.lstrip().startswith("{"):
-        return text
-    try:
-        changes = parse_json(text)
-    except ValueError as error:
-        raise InputError(f"--protocol: not JSON: {error}") from error
-    return dict(changes)
-
-
-def _options(pairs: list[str] | None, base_url: str | None) -> dict[str, str | int | float | bool]:
-    """Return ``NAME=VALUE`` pairs as options of a back end, which converts and checks them."""
-    found: dict[str, str | int | float | bool] = {}
-    for pair in pairs or []:
-        name, mark, value = pair.partition("=")
-        if not mark:
-            raise InputError(f"--backend-option {pair!r}: give NAME=VALUE")
-        found[name.strip()] = value
-    if base_url is not None:
-        found["base_url"] = base_url
-    return found
-
-
-def _settings(  # noqa: PLR0913 - one argument an option
-    *,
-    progress: Progress,
-    level: str = "auto",
-    allow_unsandboxed: bool = False,
-    workers: int | None = None,
-    sandbox_python: str = "",
-    device: str = "auto",
-    dtype: str = "auto",
-    batch_size: int | None = None,
-    completions: str | None = None,
-    options: dict[str, str | int | float | bool] | None = None,
-) -> api.EvalSettings:
-    return api.EvalSettings(
-        backend=api.BackendSettings(device, dtype, batch_size, completions, options or {}),
-        grade=api.GradeSettings(level, allow_unsandboxed, workers, python=sandbox_python),
-        progress=progress,
-    )
 
 
 @app.command()
@@ -166,10 +105,10 @@ def run(  # noqa: PLR0913 - one argument an option
                 [api.TaskSpec(name, data=data) for name in names],
                 out=out,
                 backend=backend,
-                protocol=_protocol(protocol),
+                protocol=protocol_of(protocol),
                 limit=limit,
                 data_dir=data_dir,
-                settings=_settings(
+                settings=settings_of(
                     progress=progress,
                     level=sandbox,
                     allow_unsandboxed=allow_unsandboxed,
@@ -179,7 +118,7 @@ def run(  # noqa: PLR0913 - one argument an option
                     dtype=dtype,
                     batch_size=batch_size,
                     completions=completions,
-                    options=_options(backend_option, base_url),
+                    options=backend_options(backend_option, base_url),
                 ),
             )
         show_results(results, as_json=json)
@@ -216,10 +155,10 @@ def grade(  # noqa: PLR0913 - one argument an option
                 completions,
                 out=out,
                 data=data,
-                protocol=_protocol(protocol),
+                protocol=protocol_of(protocol),
                 limit=limit,
                 data_dir=data_dir,
-                settings=_settings(
+                settings=settings_of(
                     progress=progress,
                     level=sandbox,
                     allow_unsandboxed=allow_unsandboxed,
@@ -245,7 +184,7 @@ def regrade(  # noqa: PLR0913 - one argument an option
     """Grade the answers of a finished run again; nothing is generated."""
     with reported_errors(debug=debug):
         with progress_bars(quiet=quiet) as progress:
-            settings = _settings(
+            settings = settings_of(
                 progress=progress,
                 level=sandbox,
                 allow_unsandboxed=allow_unsandboxed,
@@ -316,8 +255,8 @@ def audit(  # noqa: PLR0913 - one argument an option
                 limit=limit,
                 data=data,
                 data_dir=data_dir,
-                protocol=_protocol(protocol),
-                settings=_settings(progress=progress, device=device),
+                protocol=protocol_of(protocol),
+                settings=settings_of(progress=progress, device=device),
             )
         show_audit(found, as_json=json)
 
