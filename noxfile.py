@@ -91,9 +91,16 @@ def imports(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 @nox.parametrize("package", PACKAGES, ids=PACKAGES)
 def tests(session: nox.Session, package: str) -> None:
-    """The tests of one package."""
+    """The tests of one package, but for the long ones."""
     _dev(session)
-    _run(session, "pytest", f"packages/debias-{package}/tests", *session.posargs)
+    _run(session, "pytest", "-m", "not long", f"packages/debias-{package}/tests", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def long(session: nox.Session) -> None:
+    """The tests that take minutes: whole code benchmarks, sharded training."""
+    _dev(session)
+    _run(session, "pytest", "-m", "long", "packages", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -155,7 +155,7 @@ def assert_same_model(folder: Path, other: Path, error: float) -> None:
         assert torch.allclose(a, b, rtol=0, atol=error), name
 
 
-KINDS = [pytest.param({}, id="ddp"), pytest.param(FSDP, id="fsdp")]
+KINDS = [pytest.param({}, id="ddp"), pytest.param(FSDP, id="fsdp", marks=pytest.mark.long)]
 
 
 @pytest.mark.slow

@@ -147,7 +147,7 @@ def test_published_files(name: str, count: int, shared_dir: Path, tmp_path: Path
     assert len(able) == (300 if count == 1140 else 33)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_reference_solutions_of_standard_library_tasks(shared_dir: Path, tmp_path: Path) -> None:
     if not probe("hardened").available:
         pytest.skip(f"needs level hardened: {probe('hardened').reason}")

@@ -181,7 +181,7 @@ def test_published_files(name: str, count: int, shared_dir: Path, tmp_path: Path
     assert [row["status"] for row in rows] == ["passed"] * 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["humaneval_plus", "mbpp_plus"])
 def test_every_reference_solution_passes(name: str, shared_dir: Path, tmp_path: Path) -> None:
     spec = TaskSpec(name, protocol={"extraction": "completion"})
@@ -192,7 +192,7 @@ def test_every_reference_solution_passes(name: str, shared_dir: Path, tmp_path: 
     assert [row for row in rows if row["status"] != "passed"] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_recorded_completions_regrade_to_their_published_verdicts(
     shared_dir: Path, tmp_path: Path
 ) -> None:
