@@ -76,9 +76,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def typecheck(session: nox.Session) -> None:
-    """mypy --strict on the four packages."""
+    """mypy --strict on the four packages, and on the studies that use them."""
     _dev(session)
-    _run(session, "mypy", *(f"packages/debias-{p}/src" for p in PACKAGES))
+    _run(session, "mypy", *(f"packages/debias-{p}/src" for p in PACKAGES), "experiments")
 
 
 @nox.session(venv_backend="none")

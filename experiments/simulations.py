@@ -21,6 +21,7 @@ import torch
 from scipy import stats
 
 from debias_core.config import TrainConfig
+from debias_core.recovery.weights import TrainedWeights
 from debias_core.training.heldout import DevEvaluation
 from debias_core.training.progress import RunProgress
 from debias_core.training.statistics import GapEstimate, estimate_gap
@@ -83,11 +84,11 @@ def report(world: World, rng: np.random.Generator) -> tuple[float, float, float]
 def stops(world: World, rng: np.random.Generator, *, looks: int = 12) -> bool:
     """Whether the trainer's own rule ends a training that changes nothing."""
     progress = RunProgress(TrainConfig(), lambda _: None)
-    own, model = world.own_gaps(rng), torch.nn.Linear(1, 1)
+    own, weights = world.own_gaps(rng), TrainedWeights(torch.nn.Linear(1, 1))
     for step in range(looks):
         h = world.draw(rng, own).mean(-1)
         gap = estimate_gap(list(h[:, 0] - h[:, 1]), world.names())
-        progress.add_look(DevEvaluation(step, gap, (0.0, 0.0), 0.0, 0.0, 0.0), model)
+        progress.add_look(DevEvaluation(step, gap, (0.0, 0.0), 0.0, 0.0, 0.0), weights)
     return progress.stop_reason == "target"
 
 
