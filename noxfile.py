@@ -22,6 +22,8 @@ nox.options.reuse_venv = "yes"
 nox.options.stop_on_first_error = False
 nox.options.error_on_missing_interpreters = True
 
+WORKERS = str(min(4, len(os.sched_getaffinity(0))))
+
 DEV_TOOLS = (
     "ruff>=0.15,<0.18",
     "mypy>=1.18,<3",
@@ -32,6 +34,7 @@ DEV_TOOLS = (
     "build>=1.2,<2",
     "twine>=6,<8",
     "hatchling>=1.27,<2",
+    "pytest-xdist>=3.6,<4",
 )
 
 
@@ -93,7 +96,11 @@ def imports(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """The tests of one package, but for the long ones."""
     _dev(session)
-    _run(session, "pytest", "-m", "not long", f"packages/debias-{package}/tests", *session.posargs)
+    session.env["OMP_NUM_THREADS"] = "1"  # a worker a core instead
+    _run(
+        session, "pytest", "-n", WORKERS, "--dist", "loadfile", "-m", "not long",
+        f"packages/debias-{package}/tests", *session.posargs,
+    )  # fmt: skip
 
 
 @nox.session(venv_backend="none", default=False)

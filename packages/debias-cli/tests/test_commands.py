@@ -149,7 +149,8 @@ def test_the_schema_describes_every_field(cli: Cli) -> None:
     schema = json.loads(cli("schema").stdout)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["additionalProperties"] is False
-    assert set(schema["properties"]) == {"run", "model", "data", "train", "evaluate", "report"}
+    sections = {"run", "model", "data", "train", "evaluate", "report", "sweep"}
+    assert set(schema["properties"]) == sections
     lacking = [
         f"{name}.{field}"
         for name, model in schema["$defs"].items()

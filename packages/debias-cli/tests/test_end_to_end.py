@@ -74,9 +74,20 @@ def test_a_run_and_what_the_next_one_does(cli: Cli, small: Path) -> None:
     saved = cli("run", folder / "config.yaml", "--json", timeout=TIMEOUT)
     assert json.loads(saved.stdout)["ran"] == []
 
-    changed = cli("run", small, "--json", "--strict", "--set", "evaluate.margin=0.2")
+    changes = ("--set", "evaluate.margin=0.2", "--set", "evaluate.tasks.1.limit=6")
+    changed = cli("run", small, "--json", "--strict", *changes, timeout=TIMEOUT)
     assert changed.returncode == 5
-    assert "success criteria not met" in json.loads(changed.stdout)["error"]
+    error = json.loads(changed.stdout)["error"]
+    assert "success criteria not met" in error
+    other = Path(error.rsplit("see ", 1)[1]).parents[1]
+    for stage in ("baseline", "eval-constrained-s0"):
+        kept = [run / stage / "entropy_gap" / "pairs.jsonl" for run in (folder, other)]
+        assert kept[0].samefile(kept[1])
+        again_made = [run / stage / "arithmetic" / "items.jsonl" for run in (folder, other)]
+        assert [len(path.read_text().splitlines()) for path in again_made] == [4, 6]
+        results = json.loads((other / stage / "results.json").read_text())
+        assert list(results["benchmarks"]) == ["entropy_gap", "arithmetic"]
+        assert results["benchmarks"]["arithmetic"]["n"] == 6
 
     report = cli("report", folder, timeout=TIMEOUT)
     assert report.returncode == 0, report.stderr
@@ -115,6 +126,22 @@ def test_sigint_saves_and_the_next_run_gives_the_same_model(
         weights = [name for name in first if name.endswith((".safetensors", ".parquet"))]
         assert weights
         assert {n: first[n] for n in weights} == {n: second_files[n] for n in weights}
+
+
+def test_without_training_the_report_is_of_one_model(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    task = "{kind: entropy_gap, pairs: 6, samples: 1, max_new_tokens: 8}"
+    overrides = ["train=null", f"evaluate.tasks=[{task}]"]
+    summary = run_pipeline(load_config(small, overrides=overrides))
+    assert summary.ran == ("data", "baseline", "report")
+    assert summary.met is None
+    assert summary.report is not None
+    assert summary.report.read_text(encoding="utf-8").lower().startswith("<!doctype html")
+    content = json.loads(summary.report.with_name("report.json").read_text())
+    assert (content["kind"], content["title"]) == ("model", "small")
+    assert "test bed" in content["notes"][0]
 
 
 def test_a_failing_stage_is_named_and_finished_ones_stay(

@@ -8,6 +8,8 @@ from debias_cli import resources
 from debias_cli.config.dump import dump, dump_commented
 from debias_cli.config.evaluate import benchmark_name
 from debias_cli.config.load import load_config, parse_config
+from debias_cli.config.points import listed_points
+from debias_cli.config.sweep import GridSweep
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
 NAMES = {
@@ -18,6 +20,7 @@ NAMES = {
     "evaluation-only",
     "lora-7b",
     "fsdp-72b",
+    "sweep",
 }
 
 
@@ -63,3 +66,10 @@ def test_the_seed_plan_is_said() -> None:
     assert kinds >= {"humaneval", "mbpp", "bigcodebench", "livecodebench", "gsm8k", "math"}
     names = {benchmark_name(task) for task in config.evaluate.tasks}
     assert "livecodebench_v5_2024-08-01_2025-02-01" in names
+
+
+def test_the_sweep_is_one() -> None:
+    path = next(path for path in EXAMPLES if path.stem == "sweep")
+    config = load_config(path, environment={}).config
+    assert isinstance(config.sweep, GridSweep)
+    assert len(listed_points(config.sweep)) == 4

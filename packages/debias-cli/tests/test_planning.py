@@ -8,9 +8,11 @@ import pytest
 
 from debias_cli.config.load import LoadedConfig, parse_config
 from debias_cli.errors import MissingError, UsageError
-from debias_cli.rundir.folder import RunFolder, new_record
+from debias_cli.rundir.benchmarks import BENCHMARK_RECORD, BenchmarkRecord
+from debias_cli.rundir.folder import RunFolder, new_record, write_record
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.graph import Stage, build_graph, run_folder
+from debias_cli.stages.keys import Benchmark
 from debias_cli.stages.planning import Decision, Selection, make_plan
 
 TEXT = """\
@@ -72,6 +74,8 @@ class Project:
         for stage in stages.values():
             out = folder.begin(stage.name, stage.key)
             (out / "result.txt").write_text(f"result of {stage.name}")
+            for item in stage.benchmarks:
+                finish_benchmark(out / item.name, item)
             parts = {
                 "config": stage.config,
                 "inputs": stage.inputs,
@@ -80,6 +84,28 @@ class Project:
             }
             folder.finish(new_record(stage.name, stage.key, parts, 1.0))
         return folder
+
+
+def finish_benchmark(folder: Path, benchmark: Benchmark) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "verdicts.jsonl").write_text(f"verdicts of {benchmark.name}")
+    record = BenchmarkRecord(
+        benchmark=benchmark.name,
+        key=benchmark.key,
+        config=dict(benchmark.config),  # type: ignore[arg-type] # plain values
+        inputs=dict(benchmark.inputs),
+        code=dict(benchmark.code),
+        needs=dict.fromkeys(benchmark.needs, "key"),
+        seconds=1.0,
+        finished="2026-01-01T00:00:00.000+00:00",
+        head={},
+        result={},
+    )
+    write_record(folder / BENCHMARK_RECORD, record)
+
+
+def benchmarks(decision: Decision) -> dict[str, tuple[str, tuple[str, ...]]]:
+    return {item.benchmark.name: (item.action, item.reasons) for item in decision.benchmarks}
 
 
 @pytest.fixture
@@ -166,7 +192,10 @@ def test_a_changed_field_is_the_reason_and_the_rest_is_taken_over(project: Proje
     assert plan["data"].source == folder.path / "data"
     assert plan["train-gee-s0"].action == "run"
     assert plan["train-gee-s0"].reasons == ("train.max_steps changed: 50 → 7",)
-    assert plan["eval-gee-s0"].reasons == ("an earlier stage changed (data, train-gee-s0)",)
+    assert plan["eval-gee-s0"].reasons == (
+        "entropy_gap: an earlier stage changed (data, train-gee-s0)",
+        "gsm8k: an earlier stage changed (train-gee-s0)",
+    )
 
 
 def test_a_changed_input_is_the_reason(project: Project, tmp_path: Path) -> None:

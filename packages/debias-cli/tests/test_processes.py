@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from debias_cli.config.load import load_config
 from debias_cli.stages.processes import Order, is_helper, num_processes
 
+EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
 ACCELERATE = sorted((Path(__file__).resolve().parents[3] / "examples/accelerate").glob("*.yaml"))
 LAUNCH = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
 MORE = ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
@@ -76,5 +78,10 @@ def test_one_process_is_the_main_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_helper()
     monkeypatch.setenv("RANK", "1")
     assert is_helper()
-    order = Order(run="a-s0", pairs=Path("p"), out=Path("o"))
-    assert Order.model_validate_json(order.model_dump_json()) == order
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_order_arrives_as_it_was_given(path: Path) -> None:
+    config = load_config(path, environment={}).config
+    order = Order(run="a-s0", pairs=Path("p"), out=Path("o"), config=config)
+    assert Order.model_validate_json(order.model_dump_json(by_alias=True)) == order

@@ -58,7 +58,12 @@ def test_jsonl(tmp_path, content, match):
     ("content", "match"),
     [
         (b"", r"a\.csv:1: the file is empty"),
-        (b"prompt\nHe ran.\n\xff\xfe\n", r"a\.csv: invalid UTF-8"),
+        (b"prompt\nHe ran.\n\xff\xfe\n", r"a\.csv:3:prompt: invalid UTF-8 at byte 0 of the field"),
+        (
+            b"a,prompt\n1,He ran.\n" * 9 + b'2,"He\nate \xe9"\n',
+            r"a\.csv:20:prompt: invalid UTF-8 at byte 7 of the field",
+        ),
+        (b"prompt,caf\xe9\nHe ran.,1\n", r"a\.csv:1:field 2: invalid UTF-8 at byte 3"),
         (b"prompt,b\nHe ran.,1,2\n", r"a\.csv:2: has more fields"),
         (b"b,prompt\n1\n", r"a\.csv:2:prompt: is null"),
         (b'prompt\n"He ran.\n', r"a\.csv:\d+: invalid CSV"),

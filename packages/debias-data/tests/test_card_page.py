@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
 import pytest
+from typer.testing import CliRunner
 
 from debias_data import BuildConfig, build
 from debias_data.card_page import as_markdown, as_svg, write_page
+from debias_data.cli import app
 
 NAMES = ["<b>&", "a|b\nc"]
 
@@ -71,17 +71,8 @@ def test_write_page(table, tmp_path):
 def test_the_command_writes_them(tmp_path):
     config = tmp_path / "c.yaml"
     config.write_text("sources:\n  - {kind: synthetic, clusters: 5}\n")
-    code = "from debias_data.cli import main; main()"
-    arguments = [
-        sys.executable,
-        "-c",
-        code,
-        "build",
-        str(config),
-        "-o",
-        str(tmp_path / "p.parquet"),
-    ]
-    subprocess.run(arguments, check=True, capture_output=True, timeout=60)
+    done = CliRunner().invoke(app, ["build", str(config), "-o", str(tmp_path / "p.parquet")])
+    assert done.exit_code == 0, done.output
     assert {item.name for item in tmp_path.iterdir()} == {
         "c.yaml",
         "p.card.json",

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from debias_data import BuildConfig, build
+from debias_data.card_page import as_markdown
 from debias_data.config import OverlapConfig
 from debias_data.errors import BadConfigError, BadRowError, MissingInputError
 from debias_data.minhash import near_duplicates, signature, signature_of
@@ -89,6 +90,10 @@ def test_a_build_leaves_near_duplicates_out(tmp_path):
     left_out = table.card["sources"]["jsonl"]["left_out"]
     assert left_out == {"near-duplicate": {"count": 1, "first": ["pair 5, like pair 2"]}}
     assert table.card["sources"]["jsonl"]["pairs"] == 5
+    shown = {"left_out": texts[4].replace("He", "She"), "like": texts[1].replace("He", "She")}
+    assert table.card["near_duplicates"] == [shown]
+    page = as_markdown({**table.card, "sha256": ""}, title="a", picture="a.svg")
+    assert f"| {shown['left_out']} | {shown['like']} |" in page
 
 
 BENCHMARK = [{"q": f"He says that {LONG}."}, {"q": "Two words."}]

@@ -60,6 +60,7 @@ Only = Annotated[
     str | None, typer.Option("--only", metavar="STAGE", help="Run nothing but this stage.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Run what is selected although finished.")]
+Margin = Annotated[float, typer.Option(min=0.0, max=1.0, help="Largest loss that counts as kept.")]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit code 5 when a success criterion is not met.")
 ]
@@ -81,14 +82,13 @@ def run(
     verbose: Verbose = 0,
     debug: Debug = False,
 ) -> None:
-    """Run the pipeline; what is finished and unchanged is not run again."""
+    """Run the pipeline, or every point of its sweep; what is finished is not run again."""
 
     def work(output: Output) -> int:
         from debias_cli.commands.run import run_file
         from debias_cli.stages.planning import Selection
 
-        changes = [*(overrides or []), *(["run.strict=true"] if strict else [])]
-        return run_file(config, changes, Selection(start, only, force), output)
+        return run_file(config, _changes(overrides, strict), Selection(start, only, force), output)
 
     _guard(work, as_json=as_json, quiet=quiet, verbose=verbose, debug=debug)
 
@@ -185,9 +185,7 @@ def report(
 def compare(
     run_a: Annotated[Path, typer.Argument(metavar="RUN", help="The run that is compared with.")],
     run_b: Annotated[Path, typer.Argument(metavar="RUN", help="The run that is judged.")],
-    margin: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Largest loss that counts as kept.")
-    ] = 0.05,
+    margin: Margin = 0.05,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -217,8 +215,7 @@ def demo(
     def work(output: Output) -> int:
         from debias_cli.commands.run import run_demo
 
-        changes = [*(overrides or []), *(["run.strict=true"] if strict else [])]
-        return run_demo(out, changes, output)
+        return run_demo(out, _changes(overrides, strict), output)
 
     _guard(work, as_json=as_json, quiet=quiet, verbose=verbose, debug=debug)
 
@@ -233,6 +230,11 @@ def doctor(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) ->
         return examine(output)
 
     _guard(work, as_json=as_json, quiet=quiet, debug=debug)
+
+
+def _changes(overrides: list[str] | None, strict: bool) -> list[str]:  # noqa: FBT001 - an option
+    """What `--set` and `--strict` change in the configuration."""
+    return [*(overrides or []), *(["run.strict=true"] if strict else [])]
 
 
 def _guard(

@@ -8,6 +8,7 @@ DebiasCliError                exit 1
 ├── StageError                exit 1   a stage failed (3 or 4 when its input is invalid or missing)
 ├── LockedError               exit 1   another process works in the run folder
 ├── DamagedError              exit 1   a file changed after it was finished
+├── StorageError              exit 1   the disk is full or read-only
 ├── CriteriaError             exit 5   done, but a success criterion is not met (--strict)
 └── InterruptedRunError       exit 130 stopped by SIGINT or SIGTERM; says how to resume
 ```
@@ -68,6 +69,10 @@ class LockedError(DebiasCliError):
 
 class DamagedError(DebiasCliError):
     """A finished file no longer has the size or the hash that it was finished with."""
+
+
+class StorageError(DebiasCliError):
+    """Nothing more can be written: the disk is full or read-only; what is finished stays."""
 
 
 class CriteriaError(DebiasCliError):

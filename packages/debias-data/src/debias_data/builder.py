@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from debias_data.balance import Selection, balance
-from debias_data.card import Tally, make_card
+from debias_data.card import Tally, make_card, show_near_duplicates
 from debias_data.config import (
     BuildConfig,
     NuminaSource,
@@ -116,6 +116,7 @@ class _Build:
     tally: Tally = field(default_factory=Tally)
     ledger: Ledger = field(default_factory=Ledger)
     overlaps: dict[str, dict[str, int]] = field(default_factory=dict)
+    near_duplicates: dict[int, int] = field(default_factory=dict)  # left out → like
 
     def __enter__(self) -> _Build:
         return self
@@ -200,6 +201,7 @@ class _Build:
         places = np.flatnonzero(np.frombuffer(spares, np.uint8) == 0)
         found = near_duplicates(signatures[places], config.threshold)
         earlier = {int(places[later]): int(places[first]) for later, first in found.items()}
+        self.near_duplicates = earlier
         sources, names = self.ledger.codes["source"], self.ledger.names["source"]
         for place, first in sorted(earlier.items()):
             source = names[sources[place]]
@@ -227,6 +229,8 @@ class _Build:
             if self.ledger.spares[place]:
                 self.tally.use_spare(self.ledger.name("source", place))
         card = make_card(self.ledger, selection.places, self.tally, self.config, evenness)
+        if self.near_duplicates:
+            card["near_duplicates"] = show_near_duplicates(self.spill, self.near_duplicates)
         if self.config.overlap is not None:
             card["overlap"] = {name: {**counts} for name, counts in self.overlaps.items()}
         return selection, card

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from debias_data.balance import Evenness
@@ -15,8 +15,11 @@ from debias_data.statistics import association_of, quantiles
 
 if TYPE_CHECKING:
     from debias_data.jsonl import Json
+    from debias_data.spill import Spill
 
 _EXAMPLES = 5
+_SHOWN_DUPLICATES = 2
+_SHOWN_CHARACTERS = 300
 _LENGTH_EDGES = (100, 200, 400, 800, 1600)  # characters
 _LENGTH_NAMES = ("under 100", "100 to 199", "200 to 399", "400 to 799", "800 to 1599", "over 1599")
 _CROSSED: tuple[Kind, ...] = ("domain", "source", "split")
@@ -78,6 +81,22 @@ def _lengths_by_origin(ledger: Ledger, places: Sequence[int]) -> Counter[tuple[s
     )
     names = ledger.names["origin"]
     return Counter({(_LENGTH_NAMES[n], names[code]): c for (n, code), c in counts.items()})
+
+
+def show_near_duplicates(spill: Spill, found: Mapping[int, int]) -> list[Json]:
+    """The first pairs that were left out, beside those that they are like: female prompts.
+
+    Args:
+        spill: the pairs.
+        found: place of a pair that was left out → place of the pair that it is like.
+    """
+    examples: list[Json] = []
+    for later, earlier in sorted(found.items())[:_SHOWN_DUPLICATES]:
+        batches = spill.read([later, earlier])
+        texts = [text for batch in batches for text in batch.column("prompt").to_pylist()[::2]]
+        left_out, like = (text[:_SHOWN_CHARACTERS] for text in texts)
+        examples.append({"left_out": left_out, "like": like})
+    return examples
 
 
 def make_card(

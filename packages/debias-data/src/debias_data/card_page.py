@@ -73,7 +73,8 @@ def as_markdown(card: Mapping[str, Json], *, title: str, picture: str) -> str:
             for name, count in counts.items()
         ]
         lines += _association(_mapping(coverage.get(f"{key}_by_origin")))
-    return "\n".join([*lines, *_spreads(card), *_left_out(card), *_overlaps(card)]) + "\n"
+    lines += [*_spreads(card), *_left_out(card), *_near(card), *_overlaps(card)]
+    return "\n".join(lines) + "\n"
 
 
 def _association(found: Mapping[str, Json]) -> list[str]:
@@ -107,6 +108,18 @@ def _left_out(card: Mapping[str, Json]) -> list[str]:
             places = ", ".join(map(str, first)) if isinstance(first, list) else ""
             cells = (source, reason, str(item.get("count")), places)
             lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return lines
+
+
+def _near(card: Mapping[str, Json]) -> list[str]:
+    found = card.get("near_duplicates")
+    if not isinstance(found, list):
+        return []
+    lines = ["", "## Near-duplicates, for example", "", "| left out | like |", "|---|---|"]
+    lines += [
+        f"| {_cell(str(example['left_out']))} | {_cell(str(example['like']))} |"
+        for example in map(_mapping, found)
+    ]
     return lines
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from debias_data.gender.labelling import value_of
 from debias_data.gender.marking import mark
@@ -13,7 +13,6 @@ from debias_data.gender.reader import Reading, read
 from debias_data.gender.swapping import swap_together
 from debias_data.gender.types import OPPOSITE, Refusal, Span
 from debias_data.sources.base import Problem
-from debias_data.table import PairRow, SpanRow
 
 _DIGITS = re.compile(r"\d+")
 _DIGITS_TO_ZERO = str.maketrans("123456789", "0" * 9)
@@ -26,17 +25,29 @@ _PROSE = re.compile(r"\\(?:text\w*|mbox|emph)\s*\{[^{}]*\}")
 MARKED = "+mark"
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A pair, female row first; `split` is still open. `origin` is the gender that was given."""
+class Side(NamedTuple):
+    """One prompt of a pair; `spans` are its markers: start, end, text and what else there is."""
 
-    rows: tuple[PairRow, PairRow]
+    text: str
+    reference: str | None
+    spans: Sequence[tuple[int, int, str] | Span]
+
+
+class Made(NamedTuple):
+    """A pair whose `split` is still open; `origin` is the gender that was given."""
+
+    pair_id: str
+    cluster_id: str
+    source: str
+    domain: str
     origin: str
     confidence: float
+    female: Side
+    male: Side
+    split: str = "train"
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(NamedTuple):
     """Why a problem became no pair."""
 
     reason: str
@@ -93,19 +104,19 @@ def _make_swapped(  # noqa: PLR0911 - one return a rule
     swapped = swap_together(given, solution, opposites=opposites)
     if isinstance(swapped, Refusal):
         return _drop(problem, f"refused: {swapped.reason}")
-    prompt, reference = swapped
+    prompt, reference, _ = swapped
     confidence = min(prompt.confidence, reference.confidence if reference else 1.0)
     if confidence < min_confidence:
         return _drop(problem, "low confidence")
-    if value_of(read(prompt.text)) != OPPOSITE[gender]:
+    if swapped.read_prompt(given).genders() != {OPPOSITE[gender]}:
         return _drop(problem, "label of the counterpart is not the opposite")
     if not _same_content(problem.text, prompt.text) or (
         reference is not None and not _same_content(problem.reference or "", reference.text)
     ):
         return _drop(problem, "numbers or formulas would change")
     sides = {
-        gender: _Side(problem.text, problem.reference, given.spans()),
-        OPPOSITE[gender]: _Side(
+        gender: Side(problem.text, problem.reference, given.spans()),
+        OPPOSITE[gender]: Side(
             prompt.text, reference.text if reference is not None else None, prompt.spans
         ),
     }
@@ -116,37 +127,25 @@ def _make_marked(problem: Problem) -> Made | Dropped:
     marked = mark(problem.text, variant=problem.variant)
     if isinstance(marked, Refusal):
         return _drop(problem, f"refused: {marked.reason}")
-    female = _Side(marked.female, problem.reference, marked.female_spans)
-    male = _Side(marked.male, problem.reference, marked.male_spans)
+    female = Side(marked.female, problem.reference, marked.female_spans)
+    male = Side(marked.male, problem.reference, marked.male_spans)
     return _made(problem, female, male, "marked", 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    text: str
-    reference: str | None
-    spans: tuple[Span, ...]
-
-
-def _made(problem: Problem, female: _Side, male: _Side, origin: str, confidence: float) -> Made:
+def _made(problem: Problem, female: Side, male: Side, origin: str, confidence: float) -> Made:
     source = problem.source + (MARKED if origin == "marked" else "")
     digest = hashlib.sha256(f"{female.text}\0{male.text}".encode()).hexdigest()[:16]
     cluster = problem.cluster if problem.cluster is not None else content_hash(problem.text)
-
-    def row(group: str, side: _Side) -> PairRow:
-        return PairRow(
-            pair_id=f"{source}:{digest}",
-            cluster_id=f"{problem.source}:{cluster}",
-            group=group,
-            prompt=side.text,
-            reference=side.reference,
-            source=source,
-            domain=problem.domain,
-            split="train",
-            spans=[SpanRow(start=s.start, end=s.end, text=s.text) for s in side.spans],
-        )
-
-    return Made((row("female", female), row("male", male)), origin, confidence)
+    return Made(
+        pair_id=f"{source}:{digest}",
+        cluster_id=f"{problem.source}:{cluster}",
+        source=source,
+        domain=problem.domain,
+        origin=origin,
+        confidence=confidence,
+        female=female,
+        male=male,
+    )
 
 
 def _drop(problem: Problem, reason: str) -> Dropped:

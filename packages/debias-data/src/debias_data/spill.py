@@ -27,6 +27,7 @@ class Spill:
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         self._writer = pa.ipc.new_file(self._file, SCHEMA, options=options)
         self._batches: list[range] = []  # the places in each batch
+        self._is_written = False
 
     def close(self) -> None:
         """Give the space back."""
@@ -47,7 +48,9 @@ class Spill:
 
         Nothing can be added afterwards.
         """
-        self._writer.close()
+        if not self._is_written:
+            self._writer.close()
+            self._is_written = True
         reader = pa.ipc.open_file(self._file)
         current, batch = -1, None
         start = 0

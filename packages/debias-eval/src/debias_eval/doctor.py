@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from debias_eval.errors import DebiasEvalError, MissingError
 from debias_eval.evaluation import TaskSpec, prepare
+from debias_eval.tasks._two_sides import PairedSides
 from debias_eval.tasks.base import GradeSettings
+from debias_eval.tasks.generation import GenerationTask
+from debias_eval.tasks.likelihood import LikelihoodTask
 from debias_eval.tasks.registry import get_task, tasks
 
 if TYPE_CHECKING:
@@ -90,6 +93,17 @@ def check_tasks(
             yield Check(name, "failed", 0, 0, str(error))
 
 
+def _scored_by(task: Task) -> str:
+    """How a benchmark without reference answers is scored, for people."""
+    if isinstance(task, LikelihoodTask):
+        return "scored by likelihood"
+    if isinstance(task, PairedSides):
+        return "answers to both sides graded and compared"
+    if isinstance(task, GenerationTask):
+        return "what is written is measured; no answer is right or wrong"
+    return f"scored as {task.info.metric}"
+
+
 def _check(name: str, data_dir: Path | None, limit: int | None, settings: GradeSettings) -> Check:
     task = get_task(name)
     changes = {"extraction": "completion"} if task.info.kind == "code" else None
@@ -97,7 +111,7 @@ def _check(name: str, data_dir: Path | None, limit: int | None, settings: GradeS
     benchmark, items = prepare(spec, Path(), data_dir, None)
     responses = reference_answers(task, items)
     if responses is None:
-        return Check(name, "ok", 0, 0, f"{len(items)} items, scored by likelihood")
+        return Check(name, "ok", 0, 0, f"{len(items)} items, {_scored_by(task)}")
     if not responses:
         return Check(name, "ok", 0, 0, f"{len(items)} items, without reference answers")
     everything = task.grade(items, responses, benchmark.protocol, settings)

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from debias_eval.errors import InputError, UnknownNameError
 from debias_eval.files import canonical_json
+from debias_eval.tasks._minerva_shots import MINERVA_SHOTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -202,6 +203,19 @@ PROFILES: Mapping[str, Mapping[str, object]] = {
         "max_new_tokens": 2048,
         "stop": (),
         "sampling": {"n": 1, "temperature": 0.0, "top_p": 1.0},
+        "grader": "qwen",
+    },
+    # Minerva's prompt as lm-evaluation-harness's minerva_math (version 3.1) puts it to base models.
+    "minerva-4shot": {
+        "template": f"Problem:\n{_PLACE}\n\nSolution:",
+        "chat_template": False,
+        "system": None,
+        "shots": tuple({"prompt": text, "answer": answer} for text, answer in MINERVA_SHOTS),
+        "separator": "\n\n",
+        "stop": ("Problem:",),
+        "max_new_tokens": 256,
+        "sampling": {"n": 1, "temperature": 0.0, "top_p": 1.0},
+        "grader": "minerva-strict",
     },
     # DeepSeek-R1's evaluation, which others took over for AIME: no system prompt, 64 answers.
     "deepseek-r1-avg64": {

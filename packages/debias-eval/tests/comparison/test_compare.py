@@ -89,12 +89,12 @@ def test_a_model_that_solved_nothing_was_not_preserved(folder: Make, pair_rows: 
 
 
 def test_what_was_not_measured_is_not_met(folder: Make) -> None:
-    before = folder("before").listed("perplexity", score=3.0)
-    after = folder("after").listed("perplexity", score=4.0)
+    before = folder("before").listed("other_suite", score=3.0)
+    after = folder("after").listed("other_suite", score=4.0)
     found = compare(before.path, after.path, plan=FAST)
     assert [c.verdict for c in found.criteria] == ["not_measured"] * 3
     assert not found.met
-    assert one(found, "perplexity").status == "listed"
+    assert one(found, "other_suite").status == "listed"
     assert found.verdict == "inconclusive"
 
 
@@ -300,9 +300,9 @@ def test_impossible_times_are_refused(seconds: float) -> None:
 
 
 def test_a_listed_benchmark_gets_an_unpaired_interval(folder: Make) -> None:
-    before = folder("before").listed("perplexity", score=3.0, interval=[2.7, 3.3])
-    after = folder("after").listed("perplexity", score=4.0, interval=[3.6, 4.4])
-    entry = one(compare(before.path, after.path, plan=FAST), "perplexity")
+    before = folder("before").listed("other_suite", score=3.0, interval=[2.7, 3.3])
+    after = folder("after").listed("other_suite", score=4.0, interval=[3.6, 4.4])
+    entry = one(compare(before.path, after.path, plan=FAST), "other_suite")
     assert entry.change is not None
     # sqrt(0.3² + 0.4²) on either side.
     assert (entry.change.low, entry.change.high) == pytest.approx((0.5, 1.5))

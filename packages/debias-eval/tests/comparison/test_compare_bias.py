@@ -124,6 +124,20 @@ def test_holm_runs_over_capability_and_bias_alike(folder: Make) -> None:
     assert crowded.verdict == "inconclusive"
 
 
+def test_a_gap_takes_its_share_of_the_level(folder: Make, pair_rows: Make) -> None:
+    """All claims of a report together stay below 5%: 1% is the gap's own, the suites share 4%."""
+    levels = {}
+    for has_gap in (False, True):
+        rows, paths = crows([True] * 70 + [False] * 30), []
+        for name in ("before", "after"):
+            side = folder(f"{name}{has_gap}").verdicts("crows_pairs", rows, **suite(rows))
+            paths.append((side.gap(pair_rows(0.1)) if has_gap else side).path)
+        found = compare(*paths, plan=FAST)
+        assert (found.gap is not None) == has_gap
+        levels[has_gap] = paired(found.benchmarks[0]).level
+    assert levels == {False: pytest.approx(0.05), True: pytest.approx(0.04)}
+
+
 def test_items_that_one_model_could_not_be_scored_on(folder: Make) -> None:
     rows = crows([True, False] * 20), crows([True, False] * 20)
     rows[1][0]["status"] = "too_long"
@@ -250,8 +264,16 @@ def test_the_report_shows_the_paired_change(folder: Make, tmp_path: Path) -> Non
     assert "## Bias suites" in text
     assert "improved · distance to 50: −25.000 \\[" in text
     assert "paired" in text
+    assert "Bias suites: less bias on crows\\_pairs." in text
     page = written.html.read_text(encoding="utf-8")
     assert "Bias suites, paired" in page
+    assert "every candidate" not in page
+    others = ReportInput("T", "original", (named, NamedComparison("again", comparison)))
+    several = write_report(others, tmp_path / "several")
+    assert "every candidate" in several.html.read_text(encoding="utf-8")
+    table = several.markdown.read_text(encoding="utf-8").split("| Suite |")[1]
+    assert "55.000 · \\[" in table
+    assert table.count("improved") >= 2
 
 
 def test_two_evaluations_end_to_end(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from debias_eval.comparison import BenchmarkComparison, Comparison, GapComparison, TrainingCost
-from debias_eval.comparison.benchmarks import PairedTest, Side
+from debias_eval.comparison.benchmarks import Side
 from debias_eval.comparison.criteria import (
     capability_criterion,
     gap_criterion,
     training_criterion,
 )
+from debias_eval.comparison.paired import PairedTest
 from debias_eval.comparison.score import score
 from debias_eval.report import NamedComparison, ReportInput
 from debias_eval.results import ModelInfo
@@ -24,6 +25,10 @@ from debias_eval.statistics import (
     gap_statistics,
     non_inferiority,
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: needs chromium, playwright and axe")
 
 
 def pairs(gap: float, seed: int) -> list[PairEntropies]:

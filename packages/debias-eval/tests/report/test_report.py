@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from debias_eval.comparison import Comparison
+from debias_eval.comparison.examples import Answer, ChangedItem
 from debias_eval.errors import InputError
 from debias_eval.report import (
     ModelCard,
@@ -19,10 +20,13 @@ from debias_eval.report import (
     write_model_card,
     write_report,
 )
-from debias_eval.report.figures import gap_scene, pareto_scene
+from debias_eval.report.figures import pareto_scene
+from debias_eval.report.gap_figure import gap_scene
 from debias_eval.report.html import render_html
 from debias_eval.report.markdown import render_markdown
 from debias_eval.report.model_card import render_model_card
+from debias_eval.report.notes import report_notes
+from debias_eval.report.page import keep_intervals
 from debias_eval.report.scene import Line, Scene, Text, to_svg
 
 MakeReport = Callable[..., ReportInput]
@@ -132,6 +136,49 @@ def test_lost_items_are_listed_and_long_lists_are_cut(make_report: MakeReport) -
     assert "gsm8k/39" in page.visible
     assert "gsm8k/40" not in page.visible
     assert "160 more in" in page.visible
+
+
+def test_answers_to_changed_items_stand_side_by_side(make_report: MakeReport) -> None:
+    report = make_report()
+    primary = report.primary
+    entry = primary.comparison.benchmarks[0]
+    assert entry.test is not None
+    item = ChangedItem(
+        "gsm8k/0",
+        "lost",
+        "How many?",
+        Answer("correct", "15", "It is 15."),
+        Answer("x", "", HOSTILE),
+    )
+    test = replace(entry.test, lost=("gsm8k/0", "gsm8k/1"), examples=(item,))
+    comparison = replace(primary.comparison, benchmarks=(replace(entry, test=test),))
+    only = (replace(primary, comparison=comparison),)
+    page = Page(render_html(replace(report, candidates=only)))
+    (table,) = (rows for i in range(len(page.tables)) if (rows := page.rows(i))[0][0] == "Item")
+    assert table[0] == ["Item", "Change", "the original", "constrained"]
+    assert table[1][0] == "gsm8k/0 How many?"
+    assert table[1][1:3] == ["lost", "correct read as 15 It is 15."]
+    assert HOSTILE in table[1][3]
+    assert "1 of 2" in page.visible
+
+
+def test_a_note_of_several_candidates_stands_once(make_report: MakeReport) -> None:
+    report = make_report()
+    notes = (("Own.", "Shared."), ("Shared.",), ("Shared.",))
+    candidates = tuple(
+        replace(named, comparison=replace(named.comparison, notes=own))
+        for named, own in zip(report.ordered, notes, strict=True)
+    )
+    found = report_notes(replace(report, candidates=candidates))
+    assert found[0] == "A note."
+    assert {"constrained: Own.", "constrained, gee, pure: Shared."} <= set(found)
+    alone = report_notes(replace(report, candidates=candidates[:1]))
+    assert {"Own.", "Shared."} <= set(alone)
+
+
+def test_no_interval_is_broken_over_two_lines() -> None:
+    assert keep_intervals("a [+1, +2] b") == "a [+1,\N{NO-BREAK SPACE}+2] b"
+    assert keep_intervals("[" + "long " * 20 + "]") == "[" + "long " * 20 + "]"
 
 
 def test_the_page_asks_the_network_for_nothing(make_report: MakeReport) -> None:

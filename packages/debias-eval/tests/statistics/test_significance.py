@@ -52,6 +52,26 @@ def test_holm_lies_between_the_value_and_bonferroni(pvalues: list[float]) -> Non
     assert all(a <= b for a, b in itertools.pairwise(np.array(adjusted)[order]))
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_holm_is_the_closed_test_of_bonferroni(pvalues: list[float]) -> None:
+    """Reject a question only if Bonferroni rejects every set of questions that holds it."""
+    indices = range(len(pvalues))
+    sets = [s for size in indices for s in itertools.combinations(indices, size + 1)]
+    expected = [
+        max(min(1.0, len(s) * min(pvalues[i] for i in s)) for s in sets if question in s)
+        for question in indices
+    ]
+    assert holm(pvalues) == pytest.approx(expected)
+
+
+def test_holm_agrees_with_statsmodels() -> None:
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 5, 20):
+        pvalues = (rng.random(size) ** 3).tolist()
+        assert holm(pvalues) == pytest.approx(multitest.multipletests(pvalues, method="holm")[1])
+
+
 def test_holm_refuses_what_is_not_a_probability() -> None:
     with pytest.raises(StatisticsError):
         holm([0.5, 1.5])

@@ -23,7 +23,8 @@ from debias_eval.backends.base import (
 )
 from debias_eval.errors import InputError, MissingError
 from debias_eval.protocol import Protocol
-from debias_eval.tasks.winogender import Winogender, _slope, _slope_of_sums, _spearman
+from debias_eval.tasks._association import slope, slope_of_sums, spearman
+from debias_eval.tasks.winogender import Winogender
 
 FAST = EvalSettings(grade=GradeSettings(resamples=200))
 SHARES = {"nurse": 90.0, "clerk": 50.0, "pilot": 5.0, "cook": 30.0}
@@ -135,12 +136,12 @@ def test_coreference_accuracy_and_gotcha(data: Path, tmp_path: Path) -> None:
 def test_statistics_against_scipy() -> None:
     shares = [0.1, 0.5, 0.5, 0.9, 0.3]
     values = [0.2, 0.1, 0.4, 0.4, 0.3]
-    assert _spearman(np.array(shares), np.array(values)) == pytest.approx(
+    assert spearman(np.array(shares), np.array(values)) == pytest.approx(
         spearmanr(shares, values).statistic
     )
-    assert _slope(np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.2, 0.3])) == pytest.approx(0.2)
-    assert _slope(np.array([0.5, 0.5]), np.array([0.1, 0.9])) == 0.0
-    assert _spearman(np.array([0.1, 0.2]), np.array([1.0, 1.0])) == 0.0
+    assert slope(np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.2, 0.3])) == pytest.approx(0.2)
+    assert slope(np.array([0.5, 0.5]), np.array([0.1, 0.9])) == 0.0
+    assert spearman(np.array([0.1, 0.2]), np.array([1.0, 1.0])) == 0.0
 
 
 def test_the_slope_from_sums_is_the_slope() -> None:
@@ -154,10 +155,10 @@ def test_the_slope_from_sums_is_the_slope() -> None:
     ]
     moments = np.array(list(Winogender().moments(rows).values()))
     shares = np.array(list(SHARES.values())) / 100
-    expected = _slope(shares, np.array([0.3, 0.6, 0.2, 0.5]))
-    assert _slope_of_sums(moments.sum(axis=0)[None])[0] == pytest.approx(float(expected))
+    expected = slope(shares, np.array([0.3, 0.6, 0.2, 0.5]))
+    assert slope_of_sums(moments.sum(axis=0)[None])[0] == pytest.approx(float(expected))
     alone = moments[:1].sum(axis=0)[None]
-    assert _slope_of_sums(alone)[0] == 0.0
+    assert slope_of_sums(alone)[0] == 0.0
 
 
 def test_the_published_files(shared_dir: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from debias_cli.commands.sweep import plan_sweep
 from debias_cli.config.dump import dump_commented
 from debias_cli.config.load import load_config
 from debias_cli.config.run import RunSection
@@ -19,6 +20,7 @@ from debias_cli.rundir.folder import HASHES_NAME
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.graph import build_graph, run_folder
 from debias_cli.stages.planning import Decision, Selection, make_plan
+from debias_cli.stages.sweeping import sweep_folder
 from debias_cli.ui.output import Output
 
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,15 +30,19 @@ _WORDS = {"run": "runs", "reuse": "is finished", "copy": "is taken over", "skip"
 def validate_file(path: Path, overrides: Sequence[str], output: Output) -> int:
     """Says that the configuration is valid, or raises with every problem."""
     loaded = load_config(path, overrides=overrides)
-    folder = run_folder(loaded)
-    output.say(f"{path}: valid; the run folder is {folder.path}")
-    output.emit({"ok": True, "file": str(path), "run_dir": str(folder.path)})
+    swept = loaded.config.sweep is not None
+    folder = sweep_folder(loaded) if swept else run_folder(loaded).path
+    what = "sweep" if swept else "run"
+    output.say(f"{path}: valid; the {what} folder is {folder}")
+    output.emit({"ok": True, "file": str(path), f"{what}_dir": str(folder)})
     return 0
 
 
 def plan_file(path: Path, overrides: Sequence[str], selection: Selection, output: Output) -> int:
     """Prints what `run` would do with every stage, and why."""
     loaded = load_config(path, overrides=overrides)
+    if loaded.config.sweep is not None:
+        return plan_sweep(loaded, selection, output)
     folder = run_folder(loaded)
     hashes = HashCache(loaded.config.run.output_dir / HASHES_NAME)
     decisions = make_plan(build_graph(loaded, hashes), folder, selection, hashes)
@@ -44,7 +50,8 @@ def plan_file(path: Path, overrides: Sequence[str], selection: Selection, output
     output.say(f"run folder: {folder.path}{'' if folder.path.exists() else ' (new)'}")
     width = max(len(item.stage.name) for item in decisions)
     for item in decisions:
-        output.say(_describe(item, width))
+        for line in _describe(item, width):
+            output.say(line)
     num_runs = sum(item.action == "run" for item in decisions)
     output.say(f"{num_runs} of {len(decisions)} stages would run")
     output.emit(
@@ -58,6 +65,14 @@ def plan_file(path: Path, overrides: Sequence[str], selection: Selection, output
                     "key": item.stage.key,
                     "action": item.action,
                     "reasons": list(item.reasons),
+                    "benchmarks": [
+                        {
+                            "name": below.benchmark.name,
+                            "action": below.action,
+                            "reasons": list(below.reasons),
+                        }
+                        for below in item.benchmarks
+                    ],
                 }
                 for item in decisions
             ],
@@ -66,8 +81,17 @@ def plan_file(path: Path, overrides: Sequence[str], selection: Selection, output
     return 0
 
 
-def _describe(item: Decision, width: int) -> str:
-    return f"  {item.stage.name:<{width}}  {_WORDS[item.action]:<13}  {'; '.join(item.reasons)}"
+def _describe(item: Decision, width: int) -> Iterator[str]:
+    """A line a stage, and one a benchmark where they do not all run for the same reason."""
+    name, reasons = item.stage.name, "; ".join(item.reasons)
+    apart = len({(below.action, below.reasons) for below in item.benchmarks}) > 1
+    if apart:
+        count = sum(below.action == "run" for below in item.benchmarks)
+        reasons = f"{count} of {len(item.benchmarks)} benchmarks"
+    yield f"  {name:<{width}}  {_WORDS[item.action]:<13}  {reasons}"
+    for below in item.benchmarks if apart else ():
+        name, reasons = below.benchmark.name, "; ".join(below.reasons)
+        yield f"    {name:<{width - 2}}  {_WORDS[below.action]:<13}  {reasons}"
 
 
 def write_template(path: Path, model: str, output: Output, *, force: bool) -> int:

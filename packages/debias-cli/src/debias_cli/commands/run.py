@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from debias_cli.commands.sweep import run_sweep_file
 from debias_cli.config.load import LoadedConfig, load_config, parse_config
 from debias_cli.errors import CriteriaError
 from debias_cli.resources import quickstart_text
@@ -23,6 +24,8 @@ def run_file(path: Path, overrides: Sequence[str], selection: Selection, output:
     if is_helper():
         return help_training(loaded.config)
     with helpers_at_hand(loaded.config):
+        if loaded.config.sweep is not None:
+            return run_sweep_file(loaded, selection, output)
         return _run(loaded, selection, output)
 
 
@@ -87,6 +90,7 @@ def _say_summary(summary: RunSummary, output: Output) -> None:
             "run_dir": str(summary.folder),
             "ran": list(summary.ran),
             "reused": list(summary.reused),
+            "evaluated": {name: list(below) for name, below in summary.evaluated.items()},
             "criteria_met": summary.met,
             "report": None if summary.report is None else str(summary.report),
             "seconds": round(summary.seconds, 3),

@@ -237,7 +237,7 @@ class EvaluateSection(Section):
         le=10,
         description="Nats; a gap counts as none when its 95% interval lies inside ±this.",
     )
-    sandbox: Literal["auto", "hardened", "landlock", "process"] = Field(
+    sandbox: Literal["auto", "hardened", "landlock", "process", "container"] = Field(
         default="auto",
         description="Isolation of generated programs; auto: the strongest that this machine has.",
     )
@@ -250,7 +250,8 @@ class EvaluateSection(Section):
         max_length=4096,
         description=(
             "Interpreter that generated programs run under, with the libraries that they may "
-            "import (BigCodeBench's); empty: this one."
+            "import (BigCodeBench's); empty: this one. For sandbox 'container' the command that "
+            "starts one there, with {folder} where the shared folder belongs."
         ),
     )
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
 from debias_cli.config.environment import expand, put_back
 from debias_cli.config.messages import explain
 from debias_cli.config.model import TESTBED
-from debias_cli.config.overrides import apply_override
+from debias_cli.config.overrides import apply_override, put_value
 from debias_cli.config.problems import Position, Problem
 from debias_cli.config.tree import PipelineConfig
 from debias_cli.config.yaml_reader import (
@@ -24,6 +25,7 @@ from debias_cli.config.yaml_reader import (
     MapNode,
     Node,
     Plain,
+    copy_node,
     decode,
     read_yaml,
     to_plain,
@@ -35,6 +37,15 @@ _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """A file after its overrides, what its relative paths refer to, and the environment."""
+
+    root: MapNode
+    base: Path
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedConfig:
     """A checked configuration.
 
@@ -43,11 +54,18 @@ class LoadedConfig:
         saved: the same as plain values with every default written out, and with environment
             references as they stand in the file; what a run folder keeps.
         source: where it was read from, for messages.
+        origin: what it was made from, so that `derive` can change fields of it.
     """
 
     config: PipelineConfig
     saved: dict[str, Plain]
     source: str
+    origin: Origin = field(repr=False, compare=False)
+
+    def position(self, path: str) -> Position:
+        """Where the file has the value under a dotted path, or what is nearest to it."""
+        parts = tuple(int(part) if part.isdecimal() else part for part in path.split("."))
+        return locate(self.origin.root, parts)[0]
 
 
 def load_config(
@@ -91,12 +109,35 @@ def parse_config(
         message = "a configuration is a mapping of sections (model, data, train, …)"
         raise ConfigError([Problem(root.position, "", message)])
     _apply_all(root, overrides)
-    expanded, problems = expand(root, os.environ if environment is None else environment)
-    config = _validate(expanded, problems)
-    config = _absolute(config, base)
+    origin = Origin(root, base, os.environ if environment is None else environment)
+    loaded = _checked(origin, source)
+    if loaded.config.sweep is not None:
+        from debias_cli.config.points import check_points  # noqa: PLC0415 - a cycle
+
+        check_points(loaded)
+    return loaded
+
+
+def derive(loaded: LoadedConfig, values: Mapping[str, JsonValue]) -> LoadedConfig:
+    """The same configuration without its sweep, with some fields changed, by dotted path.
+
+    Raises:
+        ConfigError: a path leads nowhere, or a value is not allowed.
+    """
+    whole = loaded.origin.root
+    items = {key: copy_node(item) for key, item in whole.items.items() if key != "sweep"}
+    root = MapNode(whole.position, items, dict(whole.keys), whole.size)
+    for path, value in values.items():
+        put_value(root, path, value)
+    return _checked(replace(loaded.origin, root=root), loaded.source)
+
+
+def _checked(origin: Origin, source: str) -> LoadedConfig:
+    expanded, problems = expand(origin.root, origin.environment)
+    config = _absolute(_validate(expanded, problems), origin.base)
     saved: dict[str, Plain] = config.model_dump(mode="json", by_alias=True)
-    put_back(saved, root)
-    return LoadedConfig(config, saved, source)
+    put_back(saved, origin.root)
+    return LoadedConfig(config, saved, source, origin)
 
 
 def _apply_all(root: MapNode, overrides: Sequence[str]) -> None:
@@ -116,7 +157,7 @@ def _validate(root: Node, problems: list[Problem]) -> PipelineConfig:
     try:
         config = PipelineConfig.model_validate_json(text, strict=True)
     except ValidationError as error:
-        schema = PipelineConfig.model_json_schema()
+        schema = _schema()
         errors = error.errors(include_url=False)
         found = [_problem(item, root, schema) for item in errors if not _follows(item, errors)]
         unset = {problem.position for problem in problems}
@@ -124,6 +165,11 @@ def _validate(root: Node, problems: list[Problem]) -> PipelineConfig:
     if problems:
         raise ConfigError(sorted(set(problems)))
     return config
+
+
+@functools.cache
+def _schema() -> dict[str, Any]:
+    return PipelineConfig.model_json_schema()
 
 
 def _follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import re
 
+from pydantic import JsonValue
+
 from debias_cli.config.problems import Position, Problem, shorten
-from debias_cli.config.yaml_reader import ListNode, MapNode, Node, ScalarNode, read_yaml
+from debias_cli.config.yaml_reader import (
+    ListNode,
+    MapNode,
+    Node,
+    ScalarNode,
+    copy_node,
+    read_yaml,
+)
 from debias_cli.errors import ConfigError
 
 _PART = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -29,7 +38,20 @@ def apply_override(root: MapNode, text: str) -> None:
         message = f"{shorten(text)}: write it as section.field=value"
         raise ConfigError([Problem(where, "", message)])
     path = path.strip()
-    node = _read_value(value, path)
+    _put_at(root, path, _read_value(value, path))
+
+
+def put_value(root: MapNode, path: str, value: JsonValue) -> None:
+    """Changes `root` in place: sets the field under a dotted path to a plain value.
+
+    Raises:
+        ConfigError: a path that leads through a scalar, or an index outside of the list.
+    """
+    _put_at(root, path, _node_of(value))
+
+
+def _put_at(root: MapNode, path: str, node: Node) -> None:
+    where, parts = Position("--set"), path.split(".")
     parent: Node = root
     for index, part in enumerate(parts[:-1]):
         below = _child(parent, part, path)
@@ -43,25 +65,25 @@ def apply_override(root: MapNode, text: str) -> None:
     _put(parent, parts[-1], node, path)
 
 
+def _node_of(value: JsonValue) -> Node:
+    where = Position("--set")
+    if isinstance(value, list):
+        return ListNode(where, [_node_of(item) for item in value])
+    if isinstance(value, dict):
+        items = {key: _node_of(item) for key, item in value.items()}
+        return MapNode(where, items, dict.fromkeys(items, where))
+    return ScalarNode(where, value)
+
+
 def _read_value(value: str, path: str) -> Node:
     where = Position("--set")
     if not value.strip():
         return ScalarNode(where, None)
     try:
-        return _relocate(read_yaml(value, "--set"), where)
+        return copy_node(read_yaml(value, "--set"), where)
     except ConfigError as error:
         problems = [Problem(where, path, problem.message) for problem in error.problems]
         raise ConfigError(problems) from None
-
-
-def _relocate(node: Node, where: Position) -> Node:
-    """The same node with every position set to the override."""
-    if isinstance(node, ScalarNode):
-        return ScalarNode(where, node.value)
-    if isinstance(node, ListNode):
-        return ListNode(where, [_relocate(item, where) for item in node.items])
-    items = {key: _relocate(item, where) for key, item in node.items.items()}
-    return MapNode(where, items, dict.fromkeys(items, where))
 
 
 def _child(parent: Node, part: str, path: str) -> Node | None:

@@ -10,6 +10,7 @@ from debias_cli.config.base import Section
 from debias_cli.config.evaluate import EntropyGapTask, EvaluateSection
 from debias_cli.config.model import ModelSection
 from debias_cli.config.run import ReportSection, RunSection
+from debias_cli.config.sweep import Sweep
 from debias_cli.config.train import TrainSection
 from debias_data.config import BuildConfig
 
@@ -32,6 +33,10 @@ class PipelineConfig(Section):
         default=None, description="Benchmarks before and after; leave it out to train only."
     )
     report: ReportSection = Field(default_factory=ReportSection, description="The report.")
+    sweep: Sweep | None = Field(
+        default=None,
+        description="Runs the file once for every point of a search over fields; null: as it is.",
+    )
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
@@ -44,5 +49,8 @@ class PipelineConfig(Section):
             raise ValueError(msg)
         if self.data is None and self.evaluate is None:
             msg = "nothing to do: give at least one of the sections 'data' and 'evaluate'"
+            raise ValueError(msg)
+        if self.sweep is not None and self.train is None:
+            msg = "section 'sweep' needs section 'train': points are compared by held-out pairs"
             raise ValueError(msg)
         return self

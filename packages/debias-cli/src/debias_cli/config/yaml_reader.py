@@ -77,6 +77,18 @@ def to_plain(node: Node) -> Plain:
     return {key: to_plain(item) for key, item in node.items.items()}
 
 
+def copy_node(node: Node, where: Position | None = None) -> Node:
+    """The same node that shares nothing with it; `where` replaces every position."""
+    position = where or node.position
+    if isinstance(node, ScalarNode):
+        return ScalarNode(position, node.value, node.size)
+    if isinstance(node, ListNode):
+        return ListNode(position, [copy_node(item, where) for item in node.items], node.size)
+    items = {key: copy_node(item, where) for key, item in node.items.items()}
+    keys = dict(node.keys) if where is None else dict.fromkeys(items, where)
+    return MapNode(position, items, keys, node.size)
+
+
 def decode(data: bytes, source: str) -> str:
     """Text of a UTF-8 file, BOM dropped.
 
@@ -214,7 +226,8 @@ class _Builder:
             if event.anchor not in self._anchors:
                 message = f"alias *{event.anchor} points to nothing finished before it"
                 raise _refuse(where, message)
-            self._add(self._anchors[event.anchor], where)
+            # a copy: a field that is changed in one place must not change in the others
+            self._add(self._anchors[event.anchor], where, alias=True)
 
     def _open(self, event: Any, where: Position) -> None:
         self._refuse_tag(event, where)
@@ -250,7 +263,7 @@ class _Builder:
             message = f"key '{text}' stands here a second time (first in line {first.line})"
             self.problems.append(Problem(where, self._path(), message))
 
-    def _add(self, node: Node, where: Position) -> None:
+    def _add(self, node: Node, where: Position, *, alias: bool = False) -> None:
         """Puts a finished node into the collection that is open."""
         if not self._stack:
             self.root = node
@@ -259,6 +272,8 @@ class _Builder:
         frame.node.size += node.size
         if frame.node.size > MAX_NODES:
             raise _refuse(where, f"more than {MAX_NODES:,} values, aliases written out")
+        if alias:
+            node = copy_node(node)
         if isinstance(frame.node, ListNode):
             frame.node.items.append(node)
             return

@@ -12,15 +12,23 @@ logs/STAGE.log     everything that was logged while it ran
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from debias_cli.errors import DamagedError, MissingError
-from debias_cli.rundir.files import link_tree, read_json, sha256_file, sync_folder, write_json
+from debias_cli.rundir.files import (
+    link_tree,
+    read_json,
+    sha256_file,
+    sync_folder,
+    write_json,
+    write_text,
+)
 from debias_cli.rundir.hashes import HashCache
 
 RECORD_NAME = "stage.json"
@@ -28,6 +36,8 @@ CONFIG_NAME = "config.yaml"
 PROVENANCE_NAME = "provenance.json"
 HASHES_NAME = ".hashes.json"
 _KEY_NAME = ".key"
+
+RecordT = TypeVar("RecordT", bound="Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +48,12 @@ class FileState:
     sha256: str
 
 
-class StageRecord(BaseModel):
-    """What `stage.json` holds about a finished stage."""
+class Record(BaseModel):
+    """What is known of a finished result: what made it, and its files."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     format: int = 1
-    stage: str
     key: str
     config: dict[str, JsonValue]
     inputs: dict[str, str]
@@ -53,6 +62,12 @@ class StageRecord(BaseModel):
     seconds: float
     finished: str
     files: dict[str, FileState] = Field(default_factory=dict)
+
+
+class StageRecord(Record):
+    """What `stage.json` holds about a finished stage."""
+
+    stage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +99,22 @@ class RunFolder:
             self._records[name] = read_record(self.stage(name))
         return self._records[name]
 
-    def begin(self, name: str, key: str) -> Path:
-        """The stage's partial folder; what an earlier run left stays when it had the same key."""
+    def begin(self, name: str, key: str, *, keep: Collection[str] = ()) -> Path:
+        """The stage's partial folder; what an earlier run left stays when it had the same key.
+
+        Args:
+            name: of the stage.
+            key: of the stage.
+            keep: names in the folder that stay whatever the key was.
+        """
         partial = self.partial(name)
         if not self.begun(name, key):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            (partial / _KEY_NAME).write_text(key, encoding="utf-8")
+            (partial / _KEY_NAME).unlink(missing_ok=True)  # until the new key stands here
+            partial.mkdir(parents=True, exist_ok=True)
+            for item in partial.iterdir():
+                if item.name not in keep:
+                    _remove(item)
+            write_text(partial / _KEY_NAME, key)
         return partial
 
     def begun(self, name: str, key: str) -> bool:
@@ -101,16 +125,11 @@ class RunFolder:
     def finish(self, record: StageRecord) -> StageRecord:
         """Hashes what the stage wrote, writes its record and renames it to its final name."""
         partial, final = self.partial(record.stage), self.stage(record.stage)
-        (partial / _KEY_NAME).unlink(missing_ok=True)
-        files = {
-            path.relative_to(partial).as_posix(): FileState(path.stat().st_size, sha256_file(path))
-            for path in _files(partial)
-        }
-        record = record.model_copy(update={"files": files})
-        content = record.model_dump(mode="json", exclude={"files"})
-        states = {name: asdict(state) for name, state in files.items()}
-        write_json(partial / RECORD_NAME, {**content, "files": states})
+        remove_leftovers(partial)
+        record = write_record(partial / RECORD_NAME, record)
+        # the key goes last: killed before, the stage goes on from what it has
         self._replace(partial, final)
+        (final / _KEY_NAME).unlink(missing_ok=True)
         self._records[record.stage] = record
         return record
 
@@ -133,25 +152,48 @@ class RunFolder:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def write_record(path: Path, record: RecordT) -> RecordT:
+    """Writes a record with the state of every file beside it or below; returns it with them."""
+    folder = path.parent
+    files = {
+        file.relative_to(folder).as_posix(): FileState(file.stat().st_size, sha256_file(file))
+        for file in _files(folder)
+        if file != path
+    }
+    record = record.model_copy(update={"files": files})
+    content = record.model_dump(mode="json", exclude={"files"})
+    states = {name: asdict(state) for name, state in files.items()}
+    write_json(path, {**content, "files": states})
+    return record
+
+
 def read_record(stage_folder: Path) -> StageRecord | None:
     """The record of a finished stage, None when there is none.
 
     Raises:
         DamagedError: the record is not what was written.
     """
-    path = stage_folder / RECORD_NAME
+    return load_record(stage_folder / RECORD_NAME, StageRecord)
+
+
+def load_record(path: Path, kind: type[RecordT]) -> RecordT | None:
+    """The record in a file, None when there is none.
+
+    Raises:
+        DamagedError: the record is not what was written.
+    """
     if not path.is_file():
         return None
     content = read_json(path)
     try:
-        return StageRecord.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DamagedError(f"{path}: {where}: {first['msg']}") from None
 
 
-def damage(stage_folder: Path, record: StageRecord, hashes: HashCache) -> str | None:
+def damage(stage_folder: Path, record: Record, hashes: HashCache) -> str | None:
     """The first finished file that is gone or changed, in words; None when all are as they were."""
     for name, state in record.files.items():
         path = stage_folder / name
@@ -191,6 +233,17 @@ def open_run(path: Path) -> RunFolder:
     return RunFolder(path.resolve())
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Removes temporary files and folders that killed writers left at any depth (`.NAME.tmp`)."""
+    for path in sorted(folder.rglob(".*.tmp"), reverse=True):  # what is inside goes first
+        _remove(path)
+
+
+def stale_key(key: str) -> str:
+    """The key of a result that was made of older stages than its configuration asks for."""
+    return f"{key}-stale"
+
+
 def now() -> str:
     """The time in UTC as ISO 8601, for records."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -202,6 +255,13 @@ def new_record(
     """A record without files; `parts` holds config, inputs, code and needs."""
     content = {**parts, "stage": stage, "key": key, "seconds": seconds, "finished": now()}
     return StageRecord.model_validate(content)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _files(folder: Path) -> Iterator[Path]:

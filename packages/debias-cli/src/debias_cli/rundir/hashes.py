@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from debias_cli.errors import DamagedError, MissingError
@@ -60,11 +61,12 @@ class HashCache:
         return digest.hexdigest()
 
     def save(self) -> None:
-        """Writes the cache where it was read from, unless nothing changed."""
+        """Writes the cache where it was read from, if that is possible, unless nothing changed."""
         if self._path is None or not self._changed or not self._path.parent.is_dir():
             return
-        write_text(self._path, json.dumps(self._known, indent=0))
-        self._changed = False
+        with suppress(OSError):  # a full or read-only disk: everything is hashed again next time
+            write_text(self._path, json.dumps(self._known, indent=0))
+            self._changed = False
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,9 +45,18 @@ def lock_folder(folder: Path) -> Iterator[None]:
             yield
         finally:
             _held.discard(path)
-            os.ftruncate(descriptor, 0)
+            with suppress(OSError):  # a name that nobody reads once the lock is given up
+                os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """`lock_folder` of a folder that is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder):
+        yield
 
 
 def _write_owner(descriptor: int) -> None:

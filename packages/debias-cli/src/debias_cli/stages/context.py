@@ -15,10 +15,14 @@ from debias_cli.config.tree import PipelineConfig
 from debias_cli.rundir.folder import RunFolder
 from debias_cli.stages.graph import Stage
 from debias_cli.stages.planning import Decision
+from debias_cli.stages.reuse import BenchmarkDecision
 
 
 class Reporter(Protocol):
     """Whoever shows what a run does; every method may be a no-op."""
+
+    def section(self, title: str) -> None:
+        """One of several runs begins: a point of a sweep."""
 
     def plan(self, folder: Path, decisions: list[Decision]) -> None:
         """Called once, before anything runs."""
@@ -38,6 +42,9 @@ class Reporter(Protocol):
 
 class SilentReporter:
     """Shows nothing."""
+
+    def section(self, title: str) -> None:
+        """Nothing."""
 
     def plan(self, folder: Path, decisions: list[Decision]) -> None:
         """Nothing."""
@@ -103,6 +110,8 @@ class StageContext:
 
     Attributes:
         out: the stage's own folder; what is written there is complete once the stage is.
+        benchmarks: of an evaluation: which of them run, and where the others are finished.
+        stale: stages that this one needs and that are older than the configuration (`--only`).
     """
 
     config: PipelineConfig
@@ -111,6 +120,8 @@ class StageContext:
     out: Path
     reporter: Reporter
     stop: StopSignal
+    benchmarks: tuple[BenchmarkDecision, ...] = ()
+    stale: frozenset[str] = frozenset()
 
     def result_of(self, name: str) -> Path:
         """Folder of a finished stage that this one needs."""

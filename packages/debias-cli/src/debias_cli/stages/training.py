@@ -110,8 +110,12 @@ def run_training(context: StageContext) -> None:
 
     run = context.stage.training
     assert run is not None
+    if (context.out / SUMMARY_NAME).is_file():
+        return  # an earlier run was stopped after the last file, and before the folder's name
     pairs = context.result_of("data") / PAIRS_NAME
-    order = Order(run=run.name, pairs=pairs.resolve(), out=context.out.resolve())
+    order = Order(
+        run=run.name, pairs=pairs.resolve(), out=context.out.resolve(), config=context.config
+    )
     call_helpers(context.config, order)
     max_steps = train_config(context.config, run).max_steps
     watcher = Watcher(context, max_steps=max_steps)

@@ -1,4 +1,9 @@
-"""What is shown of a training while it runs."""
+"""What is shown of a training while it runs.
+
+A look at the held-out pairs knows entropies and KL, not whether answers are right: grading them is
+debias-eval's, and happens after training. Of what an accuracy would show, a look has the share of
+answers that were cut off at the length limit and of those that are empty.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +28,7 @@ class Watcher:
             found = event.gap
             self._look = (
                 f"held-out gap {found.gap:+.4f} [{found.low:+.4f}, {found.high:+.4f}] nats, "
-                f"KL {event.kl:.4f} at step {event.step}"
+                f"KL {event.kl:.4f}, cut off {event.truncated:.0%}, empty {event.empty:.0%} "
+                f"at step {event.step}"
             )
         self._reporter.note(" · ".join(filter(None, (self._look, self._step))))

@@ -54,6 +54,11 @@ class TerminalReporter:
             yield
         self._progress = None
 
+    def section(self, title: str) -> None:
+        """Says which run of several begins."""
+        self._close()
+        self._print(title)
+
     def plan(self, folder: Path, decisions: list[Decision]) -> None:
         """Says where the run lies and how much of it is to be done."""
         todo = sum(item.action == "run" for item in decisions)
@@ -64,10 +69,15 @@ class TerminalReporter:
         name, head = decision.stage.name, f"[{number}/{total}] {decision.stage.name}"
         reasons = "; ".join(decision.reasons)
         self._close()
+        if decision.action == "skip" and not self._verbose:
+            return
         if decision.action != "run":
             self._print(f"{head}: {_PASSED[decision.action]} ({reasons})")
             return
         self._print(f"{head}: {reasons}")
+        taken = [item.benchmark.name for item in decision.benchmarks if item.source is not None]
+        if taken:
+            self._print(f"    finished already: {', '.join(taken)}")
         if self._progress is not None:
             self._stage = self._progress.add_task(name, total=None, rate="", note="")
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from debias_cli.config.tree import PipelineConfig
 from debias_cli.stages.comparison import read_summary
 from debias_cli.stages.graph import TrainingRun, training_runs
+from debias_cli.stages.ranking import PointResult
+from debias_cli.stages.sweep_table import COLUMNS, point_cells, value_cells
 from debias_eval.results import BenchmarkResult, Results, load_results
 
 
@@ -69,3 +72,24 @@ def criteria_table(criteria: Mapping[str, object]) -> Table:
         for item in run["criteria"]:
             table.add_row(run["run"], item["target"], item["verdict"], item["text"])
     return table
+
+
+def sweep_table(
+    table: Mapping[str, object], results: Sequence[PointResult], best: PointResult
+) -> Table:
+    """The points of a sweep, the best one marked."""
+    shown = Table("#", title="Sweep", title_justify="left")
+    fields = table["fields"]
+    assert isinstance(fields, list)
+    ends = [str(field).rsplit(".", 1)[-1] for field in fields]
+    for field, end in zip(fields, ends, strict=True):
+        name = end.replace("_", " ") if ends.count(end) == 1 else str(field)
+        shown.add_column(name, overflow="fold")
+    for name in COLUMNS:
+        shown.add_column(name.replace(", ", ",\n").replace("inside ", "inside\n"), no_wrap=True)
+    for result in results:
+        name = f"{result.number} *" if result is best else str(result.number)
+        gap, *others = point_cells(result)
+        cells = (name, *value_cells(result), gap.replace(" [", "\n[", 1), *others)
+        shown.add_row(*map(escape, cells))
+    return shown

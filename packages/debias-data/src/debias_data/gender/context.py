@@ -7,7 +7,7 @@ import re
 from debias_data.gender.lexicon import Entry
 from debias_data.gender.names import starts_sentence
 from debias_data.gender.tokens import EDGE, PROTECTED, Document
-from debias_data.gender.words import PREPOSITIONS, PRONOUNS, SUBJECT_VERBS, word_set
+from debias_data.gender.words import MODALS, PREPOSITIONS, PRONOUNS, SUBJECT_VERBS, word_set
 
 _GEOMETRY = word_set(
     "triangle triangles angle angles segment segments line lines ray rays arc arcs square "
@@ -37,9 +37,20 @@ _ANIMALS = word_set(
 )
 _GAMES = re.compile(
     r"\b(?:chess|chessboard|checkmate|rooks?|pawns?|bishops?|cards?|decks?|poker|jacks|aces|"
-    r"spades|bridge hand|castling)\b",
+    r"spades|bridge hand|castling|stalemate|in check|(?:white|black)['’]s (?:king|queen)|"
+    r"(?-i:[KQRBN]x?[a-h][1-8]))\b",
     re.IGNORECASE,
 )
+_VESSEL = re.compile(
+    r"\b(?:ships?|boats?|vessels?|yachts?|frigates?|schooners?|ferry|ferries|submarines?|warships?|"
+    r"battleships?|freighters?|sailboats?|steamers?|galleons?|tankers?|Titanic|SS|HMS|USS)\b"
+)
+# After `she` or `her` these speak of the ship; `her crew` and `she sails` may be a captain's.
+_OF_VESSELS = word_set(
+    "hull mast masts keel rudder bow stern rigging ballast maiden sank capsized docked"
+)
+_MODALS_PAST = word_set("should could would")
+_SUBJECTS_OF_MAN = word_set("they we you i who people volunteers to")
 
 
 def is_sure(word: str, entry: Entry) -> bool:
@@ -89,6 +100,8 @@ def _is_he(document: Document, index: int) -> bool:  # noqa: PLR0911 - one retur
         return True
     if gap.startswith(")"):
         return False
+    if len(word) > 2:
+        return after not in _CHEMICAL  # He's 12, He'll …
     if after in _CHEMICAL or after[:1].isdigit() or gap[:1] in {PROTECTED, EDGE, "-", "_", "^"}:
         return gap.strip() == "/" or (gap[:1] == EDGE and False)
     if starts_sentence(document, index):
@@ -159,9 +172,18 @@ def _is_man(document: Document, index: int) -> bool:
     if starts_sentence(document, index) and document.lower(index + 1) in {"the", "your", "our"}:
         return False
     before, after = document.lower(index - 1), document.lower(index + 1)
-    if before in {"to", "will", "must", "should", "can", "could", "would"}:
-        return after not in {"the", "a", "an", "our", "their", "his", "her", "all", "each", "every"}
-    return True
+    if after not in {"the", "a", "an", "our", "their", "his", "her", "all", "each", "every"}:
+        return True
+    # `to man the booth`, `They man the booth`, `Two clerks man the booth`; `this man the …` is one.
+    plural = before.endswith("s") and not before.endswith(("'s", "ss", "is", "us"))
+    return not (plural or before in _SUBJECTS_OF_MAN or before in MODALS or before in _MODALS_PAST)
+
+
+def _is_woman_not_ship(document: Document, index: int) -> bool:
+    """`she` or `her` of a person: not `her maiden voyage` of a ship."""
+    if document.lower(index + 1) not in _OF_VESSELS:
+        return True
+    return _VESSEL.search(document.text, 0, document.starts[index]) is None
 
 
 def _is_gal(document: Document, index: int) -> bool:
@@ -192,6 +214,8 @@ def _is_son(document: Document, index: int) -> bool:
 
 _CHECKS = {
     "he": _is_he,
+    "she": _is_woman_not_ship,
+    "her": _is_woman_not_ship,
     "king": _is_monarch,
     "queen": _is_monarch,
     "kings": _is_monarch,

@@ -14,14 +14,17 @@ from debias_data.gender.words import word_set
 
 _PHRASES = """
 founding <father|fathers> | pilgrim <father|fathers> | city <father|fathers> | <father> time
-<father> christmas | <father> of modern * | <mother> nature | <mother> tongue | <mother> earth
+<father> christmas | <father> of modern *
+<father|mother> of geometry|algebra|calculus|mathematics|physics|chemistry|medicine|history
+<father|mother> of logic|computing|economics|genetics|philosophy|statistics|democracy|invention
+<mother> nature | <mother> tongue | <mother> earth
 <mother> lode | <mother> ship | <mother> teresa | <mother> goose | <mother> country
 <mother> of all | <mother> of pearl | <mother> board | <mother> superior | <mother> cell
 <mother> liquor | <mother> hen | <mother> duck | <mother> cat | <mother> dog | <mother> bird
 <sister> city | <sister> cities | <sister> company | <sister> companies | <sister> ship
 <sister> ships | <sister> school | <sister> schools | <sister> chromatid | <sister> chromatids
 <sister> act | <daughter> cell | <daughter> cells | <daughter> nucleus | <daughter> nuclei
-<daughter> product | <daughter> element | <daughter> company | <daughter> card
+<daughter> product | <daughter> element | <daughter> company | <daughter> card|board
 <daughter> language | <daughter> isotope | <mother|fathers|mothers|father> company
 big <brother> watch | <brother> printer | warner <brothers|bros> | wright <brothers>
 marx <brothers> | jonas <brothers> | <brothers> grimm | <brothers> karamazov | lehman <brothers>
@@ -43,7 +46,7 @@ prehistoric <man> | boy <scout|scouts> | <boy> scout | <boy> scouts | <girl> sco
 <girl> scouts | <girl> guide | <girl> guides | <boy> band | <boy> bands | <girl> band
 <boys> town | beach <boys> | beastie <boys> | backstreet <boys> | spice <girls> | gilmore <girls>
 mean <girls> | powerpuff <girls> | game <boy> | <boy> wonder | poster <boy> | whipping <boy>
-<boy> oh boy | oh <boy> | <boys> and <girls> club | <boys> & <girls> club | <boys> will be <boys>
+<boy> oh boy | oh <boy> | <boys> and <girls> club | <boys> <girls> club | <boys> will be <boys>
 bad <boys> | <boy> 's own | oh <man> | <guy> fawkes | family <guy> | wise <guy> | you <guys>
 hey <guys> | hi <guys> | hello <guys> | those <guys> at | <king> kong | <king> james bible
 <king> 's cross | <king> 's college | <king> size | <king> sized | <king> cobra | <king> crab
@@ -88,7 +91,7 @@ bloody <mary> | virgin <mary> | hail <mary> | <ave> maria | ave <maria> | santa 
 black <maria> | <john> doe | <jane> doe | <john> deere | <john> hancock | <johns> hopkins
 long <john> | dear <john> | <papa> <john's> | <jimmy> <john's> | <trader> <joe's>
 trader <joe's> | <sloppy> joe | sloppy <joe> | sloppy <joes> | average <joe> | <cup> of joe
-cup of <joe> | gi <joe> | <ben> & <jerry's> | <ben> and <jerry's> | big <ben>
+cup of <joe> | gi <joe> | <ben> <jerry's> | <ben> and <jerry's> | big <ben>
 <victoria's> secret | <dick's> sporting | <wendy's> restaurant | <denny's> restaurant
 <calvin> klein | <ralph> lauren | <tommy> hilfiger | <henry> ford | <jack> daniels
 <jack-o-lantern> | <jack> russell | <jack> o | <jack> rabbit | union <jack> | <jack> of
@@ -101,11 +104,12 @@ cup of <joe> | gi <joe> | <ben> & <jerry's> | <ben> and <jerry's> | big <ben>
 <rosetta> stone | <florence> nightingale | <mona> lisa | mona <lisa> | <ada> programming
 <ruby> on rails | <perl> | <julia> language | <julia> code | <elvis> presley | <barbie> doll
 <ken> doll | <american> girl doll | american <girl> doll | prodigal <son> | favorite <son>
-<son> of man | <son> of god | mumford and <sons> | & <sons> | <sons> ltd | <sons> inc
-and <sons> inc | <fathers> day | <father's> day | <mother's> day | <mothers> day
+<son> of man | <son> of god | mumford and <sons> | <sons> ltd | <sons> inc
+and <sons> inc | <women's|men's> day | <king|queen> pin
+<fathers> day | <father's> day | <mother's> day | <mothers> day
 <grandparents> day | <valentine's> day | <men's> room | <women's> room | <ladies'> room
 <men> 's room | <ladies> room | <ladies> night | <mr> potato head | <mr> clean | <mr> coffee
-<mr> bean | <mrs> butterworth | <mrs> doubtfire | <mr> & <mrs> smith movie | <miss> universe
+<mr> bean | <mrs> butterworth | <mrs> doubtfire | <mr> <mrs> smith movie | <miss> universe
 <miss> america | <miss> world | <miss> usa | <miss> universe's | <miss> saigon
 little <miss> muffet | <sir> isaac | <count> dracula | <cow> boys | dallas <cowboys>
 oklahoma state <cowboys> | <cowboys> stadium | <cowboys> fans | <yeoman> service

@@ -7,6 +7,7 @@ cross the bridge`).
 
 from __future__ import annotations
 
+from debias_data.gender.her_named import names_her
 from debias_data.gender.her_numbers import before_number, before_quantity
 from debias_data.gender.phrases import (
     AFTER_OBJECT,
@@ -36,6 +37,9 @@ from debias_data.gender.words import (
     word_set,
 )
 
+_BEFORE_SUPERLATIVE = PREPOSITIONS | {"did", "does", "do", "try", "tried"}
+_GIVING_BACK = DITRANSITIVE | MOTION | {"call", "called", "calls", "want", "wanted", "hit"}
+
 
 def her_is_object(document: Document, index: int) -> tuple[bool, float]:  # noqa: PLR0911 - one return a rule
     """Whether the `her` at `index` is an object, and how sure that is, in 0..1."""
@@ -53,7 +57,7 @@ def her_is_object(document: Document, index: int) -> tuple[bool, float]:  # noqa
         return before in DITRANSITIVE, 0.8
     if gap in {'"', "“", "'", "‘"}:
         return before in GIVING and after in DETERMINERS, 0.8
-    for rule in (before_number, _her_special, _her_function_word, _her_clause, _her_recipient):
+    for rule in _RULES:
         decided = rule(document, index)
         if decided is not None:
             return decided
@@ -88,13 +92,7 @@ def _her_function_word(document: Document, index: int) -> tuple[bool, float] | N
         alone = ends_here(document, index + 1) or then in AFTER_OBJECT
         if after in {"more", "less"} and not subject_is_she(document, index):
             alone = alone or before in GIVING or before in _MAKING
-        if after in {"most", "best"} and before in PREPOSITIONS | {
-            "did",
-            "does",
-            "do",
-            "try",
-            "tried",
-        }:
+        if after in {"most", "best"} and before in _BEFORE_SUPERLATIVE:
             alone = False
         return alone, 0.85
     if after in {"after", "before", "over", "under", "past"} and then in {"tax", "school", "life"}:
@@ -115,14 +113,7 @@ def _her_special(document: Document, index: int) -> tuple[bool, float] | None:  
         moved = before in MOTION and not subject_is_she(document, index)
         return moved, 0.9 if moved or before not in DITRANSITIVE else 0.8
     if after == "back":
-        verb = before in DITRANSITIVE | MOTION | {
-            "call",
-            "called",
-            "calls",
-            "want",
-            "wanted",
-            "hit",
-        }
+        verb = before in _GIVING_BACK
         verb = verb or (
             before.endswith("ed")
             and before not in {"turned", "hurt", "injured", "scratched", "massaged", "patted"}
@@ -132,6 +123,8 @@ def _her_special(document: Document, index: int) -> tuple[bool, float] | None:  
         )
         return verb and not subject_is_she(document, index), 0.85
     if after in {"right", "left", "well", "past", "inside", "outside", "off"}:
+        if after in {"inside", "outside"} and ends and before not in PREPOSITIONS:
+            return True, 0.8
         if after == "well" or (then in AFTER_OBJECT and before not in PREPOSITIONS):
             return before not in {"of", "from", "in"}, 0.8
         return False, 0.85
@@ -298,3 +291,14 @@ def _her_recipient(document: Document, index: int) -> tuple[bool, float] | None:
 
 
 _WISHING = frozenset(["wish", "wishes", "wished", "wishing"])
+
+
+# In the order in which they are asked.
+_RULES = (
+    before_number,
+    names_her,
+    _her_special,
+    _her_function_word,
+    _her_clause,
+    _her_recipient,
+)

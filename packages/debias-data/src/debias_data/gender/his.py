@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from debias_data.gender.phrases import FUNCTION_WORDS, ends_here
+from debias_data.gender.phrases import FUNCTION_WORDS, ends_here, is_number
 from debias_data.gender.tokens import PROTECTED, Document
 from debias_data.gender.words import (
     ADVERBS,
@@ -17,7 +17,12 @@ from debias_data.gender.words import (
     word_set,
 )
 
-_OWNED_AFTER_FUNCTION = word_set("after before over under about then once so up")
+_OWNERS = word_set("mine yours hers ours theirs")
+_PAST_LIKE_BASE = word_set("cost cut hit hurt put set beat let read shut quit")
+_OWNED = word_set("after before over under about then once so up") | (
+    ADVERBS - {"too", "also", "instead", "alone"}
+)
+_AFTER_PHRASE = DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | {"too", "also", "instead"}
 
 
 def his_stands_alone(document: Document, index: int) -> tuple[bool, float]:  # noqa: C901, PLR0911 - one return a rule
@@ -33,9 +38,16 @@ def his_stands_alone(document: Document, index: int) -> tuple[bool, float]:  # n
         return after in {"hers", "theirs", "mine"}, 0.8
     if before == "of" and _is_double_genitive(document, index):
         # `a friend of his scored`, `a friend of his is`: no noun that `his` could own.
-        if after in SUBJECT_VERBS or after in FUNCTION_WORDS or after.endswith("ly"):
+        verb = after in SUBJECT_VERBS or (
+            after in _PAST_LIKE_BASE and _takes_object(document, index + 1)
+        )
+        if verb or after in FUNCTION_WORDS or after.endswith("ly"):
             return True, 0.85
         return False, 0.8
+    if (after == "alone" and ends_here(document, index + 1)) or (
+        then in _OWNERS and after.endswith("s")
+    ):
+        return True, 0.85  # the choice is his alone; if his equals mine
     if after in {"and", "or"}:
         if before in BE or before in {"than", "as"}:
             return True, 0.85
@@ -79,11 +91,17 @@ def his_stands_alone(document: Document, index: int) -> tuple[bool, float]:  # n
         "should",
     }:
         return True, 0.95
-    if after in _OWNED_AFTER_FUNCTION or after in ADVERBS - {"too", "also", "instead", "alone"}:
+    if after in _OWNED:
         return False, 0.8
-    if after in DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | {"too", "also", "instead"}:
+    if after in _AFTER_PHRASE:
         return True, 0.8
     return False, 0.97
+
+
+def _takes_object(document: Document, index: int) -> bool:
+    """Whether an amount or a noun phrase follows the word at `index`: `cost $40`, `hit a wall`."""
+    gap, after = document.gap_after(index).strip(), document.lower(index + 1)
+    return gap in {"$", "£", "€"} or after in DETERMINERS or is_number(document, index + 1)
 
 
 def _is_double_genitive(document: Document, index: int) -> bool:

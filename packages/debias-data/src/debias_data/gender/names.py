@@ -53,12 +53,12 @@ def lookup_form(word: str) -> str:
     return word.capitalize() if len(word) > 1 and word.isupper() else word
 
 
-_MONTHS = {"April", "May", "June", "August"}
+MONTHS = {"April", "May", "June", "August"}
 _BEFORE_MONTH = word_set(
     "in on by last next since until till of this early late mid during from through to between "
     "and every each before after for than"
 )
-_BEFORE_NAME_TOO = word_set("by from to between and than for with")
+_BEFORE_MONTH_ALONE = _BEFORE_MONTH - word_set("by from to between and than for with")
 _TITLES = word_set("mr mrs ms miss dr prof professor mister sir madam dame lord lady")
 _SURNAME_TITLES = word_set(
     "mr mrs ms miss mister dr doctor prof professor president senator judge justice governor "
@@ -95,6 +95,17 @@ _NOT_GIVEN = word_set(
 )
 
 
+def is_alone(document: Document, index: int) -> bool:
+    """Whether no neighbour can make the name at `index` part of a place or a surname.
+
+    What is asked about places, titles and surnames wants a capital letter next to the name.
+    """
+    words = document.words
+    before = words[index - 1] if index else ""
+    after = words[index + 1] if index + 1 < len(words) else ""
+    return not (before[:1].isupper() or after[:1].isupper() or before == "president")
+
+
 def is_name_again(document: Document, index: int, accepted: frozenset[int]) -> bool:
     """Whether a word spelt like a name that the text has shown is that name here too.
 
@@ -123,7 +134,7 @@ def is_name(document: Document, index: int, *, is_word: bool, known: Set[str]) -
     word = document.words[index]
     base, possessive = split_possessive(word)
     form = lookup_form(base)
-    if form in _MONTHS and not possessive and _is_month(document, index, shown=form in known):
+    if form in MONTHS and not possessive and _is_month(document, index, shown=form in known):
         return False
     if not is_word:
         return not word.isupper() or _is_among_capitals(document, index)
@@ -190,7 +201,9 @@ def _is_month(document: Document, index: int, *, shown: bool) -> bool:
         "sixth",
     }:
         return True
-    before = _BEFORE_MONTH - _BEFORE_NAME_TOO if shown else _BEFORE_MONTH
+    if document.lower(index + 1) in {"has", "had"} and document.lower(index + 3) == "days":
+        return document.lower(index + 2) in {"28", "29", "30", "31", "thirty", "thirty-one"}
+    before = _BEFORE_MONTH_ALONE if shown else _BEFORE_MONTH
     return document.lower(index - 1) in before and not (
         document.lower(index + 1) in SUBJECT_VERBS and not gap.strip()
     )

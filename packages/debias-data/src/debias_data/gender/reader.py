@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from itertools import compress
 from operator import attrgetter
 from typing import NamedTuple
@@ -11,11 +10,20 @@ from typing import NamedTuple
 from debias_data.gender.context import is_marker
 from debias_data.gender.fixed import is_fixed
 from debias_data.gender.lexicon import Entry
-from debias_data.gender.names import NameEntry, is_name, is_name_again, starts_sentence
+from debias_data.gender.names import (
+    NameEntry,
+    is_alone,
+    is_name,
+    is_name_again,
+    starts_sentence,
+)
 from debias_data.gender.pairing import paired_pronouns
 from debias_data.gender.tokens import Document, tokenize
 from debias_data.gender.types import Gender, Span
-from debias_data.gender.vocabulary import Piece, SpeltName, name_among, vocabulary
+from debias_data.gender.vocabulary import Piece, Spelt, SpeltName, name_among, vocabulary
+
+_Found = tuple[int, Spelt]
+_Candidate = tuple[int, SpeltName]
 
 
 class Marker(NamedTuple):
@@ -38,17 +46,22 @@ class Marker(NamedTuple):
     is_paired: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A document and the markers in it, in order.
+class Reading(NamedTuple):
+    """What was read of a text.
 
-    `is_suspect` is false where no word could belong to a predicate bound to one sex or to a real
-    person's name.
+    Attributes:
+        document: its words.
+        markers: the gender markers, in order.
+        found: index of each word that may be something, with what it may be.
+        has_sex_bound: false where no word could belong to a predicate bound to one sex.
+        has_person: false where no word could be a real person's last name.
     """
 
     document: Document
     markers: tuple[Marker, ...]
-    is_suspect: bool = False
+    found: list[_Found]
+    has_sex_bound: bool
+    has_person: bool
 
     def genders(self) -> set[Gender]:
         """The genders of the markers that count: paired pronouns cancel."""
@@ -76,44 +89,67 @@ def read(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Readi
     hits = list(compress(range(len(spelt)), spelt))
     found = [(index, kind) for index in hits if (kind := spelt[index]) is not None]
     if extra_names:
-        named = _candidates_among(document, extra_names)
-    else:
-        named = [(index, kind.name) for index, kind in found if kind.name is not None]
-    suspect = any(kind.is_suspect for _, kind in found)
-    markers = [
-        _marker(document, index, piece)
-        for index, kind in found
-        for piece in kind.pieces
-        if piece.is_sure
-        or (is_marker(document, index, piece.entry) and not is_fixed(document, index))
-    ]
+        return _read(document, found, _candidates_among(document, extra_names))
+    return _read(document, found, _named(found))
+
+
+def read_changed(reading: Reading, changed: Mapping[int, str], text: str) -> Reading:
+    """`read(text)`, where only the words at these indices differ from a text that has been read."""
+    kinds: dict[int, Spelt] = dict(reading.found)
+    for index, word in changed.items():
+        kind = vocabulary()[word]
+        if kind is not None:
+            kinds[index] = kind
+        else:
+            kinds.pop(index, None)
+    found = sorted(kinds.items())
+    return _read(reading.document.with_words(changed, text), found, _named(found))
+
+
+def _named(found: list[_Found]) -> list[_Candidate]:
+    return [(index, kind.name) for index, kind in found if kind.name is not None]
+
+
+def _read(document: Document, found: list[_Found], named: list[_Candidate]) -> Reading:
+    has_sex_bound = has_person = False
+    markers: list[Marker] = []
+    for index, (pieces, _, is_of_sex_bound, is_of_person) in found:
+        has_sex_bound = has_sex_bound or is_of_sex_bound
+        has_person = has_person or is_of_person
+        markers += [
+            _marker(document, index, piece)
+            for piece in pieces
+            if piece.is_sure
+            or (
+                is_marker(document, index, piece.entry)
+                and (piece.is_free or not is_fixed(document, index))
+            )
+        ]
     if named:
         taken = {marker.word for marker in markers}
         markers += _names(document, [item for item in named if item[0] not in taken])
+        markers.sort(key=_start)
     if not markers:
-        return Reading(document, (), is_suspect=suspect)
+        return Reading(document, (), found, has_sex_bound, has_person)
     markers = _drop_unsupported(markers)
-    markers.sort(key=_start)
-    return Reading(document, paired_pronouns(document, markers), is_suspect=suspect)
+    paired = paired_pronouns(document, markers)
+    return Reading(document, paired, found, has_sex_bound, has_person)
 
 
 _start = attrgetter("start")
 
 
 def _marker(document: Document, index: int, piece: Piece) -> Marker:
-    first, last, entry, _ = piece
+    first, last, entry, _, _ = piece
     start = document.starts[index]
     end = start + last
     stop = end
     if entry.kind == "pronoun":
-        if document.lowers[index][last : last + 1] == "'":
+        if len(document.words[index]) > last and document.lowers[index][last : last + 1] == "'":
             stop = document.ends[index]
     elif entry.kind == "title" and document.gap_after(index).startswith("."):
         stop = end + 1
     return Marker(index, start + first, end, stop, entry.gender, entry)
-
-
-_Candidate = tuple[int, SpeltName]
 
 
 def _candidates_among(document: Document, extra: Mapping[str, Gender]) -> list[_Candidate]:
@@ -127,7 +163,10 @@ _NOBODY: Set[str] = frozenset()
 def _names(document: Document, candidates: list[_Candidate]) -> list[Marker]:
     found: list[Marker] = []
     rejected: list[tuple[int, str, NameEntry]] = []
-    for index, (base, entry, is_free) in candidates:
+    for index, (base, entry, is_free, is_plain) in candidates:
+        if is_plain and is_alone(document, index):
+            found.append(_name_marker(document, index, base, entry))
+            continue
         if not is_free and is_fixed(document, index):
             continue
         names = {entry.name} if _is_shown(document, entry, candidates) else _NOBODY

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from debias_data.gender.lexicon import read_table
 from debias_data.gender.tokens import Document
-from debias_data.gender.words import word_set
 
 _SEX_BOUND = re.compile(
     r"""\b(
@@ -30,52 +29,68 @@ _SEX_BOUND = re.compile(
 )
 
 
-# The first five letters of one word of every expression above: most texts have none of them.
-_SEX_BOUND_STEMS = word_set(
-    "impre pregn breas lacta birth child labor labou misca abort c-sec caesa cesar menst menop "
-    "ovary ovari ovula uteru uteri womb cervi vagin hyste maste gynae gynec obste mammo endom "
-    "pap prost testi testo sperm semen scrot penis penil vasec erect ejacu circu fores beard "
-    "musta moust wet surro mater pater tampo sanit viril emasc castr trime midwi expec nursi"
+# One word of every expression above. The expressions are many and the words few, so most texts are
+# never searched for the expressions.
+_SEX_BOUND_WORD = re.compile(
+    r"""(?: (?:im)?pregnan\w* | breast\w* | lactat\w+ | (?:child)?birth | birthing | labou?r
+      | miscarr\w+ | abortion | c-section | ca?esarean | menstru\w+ | menopaus\w+
+      | ovar(?:y|ies|ian) | ovulat\w+ | uter(?:us|ine) | womb | cervi(?:x|cal) | vagina\w*
+      | hysterectom\w+ | mastectom\w+ | gyna?ecolog\w+ | obstetric\w* | mammogram\w*
+      | endometri\w+ | pap | prostat\w+ | testic\w+ | testosterone | sperm | semen | scrot\w+
+      | pen(?:is|ile) | vasectom\w+ | erectile | ejaculat\w+ | circumcis\w+ | foreskin
+      | beard(?:s|ed)? | mo?ustaches? | wet | surrogate | [mp]aternity | tampons? | sanitary
+      | virility | emasculat\w+ | castrat\w+ | (?:trimester|midwife)s? | expecting | nursing
+    )(?!\w)""",
+    re.VERBOSE,
 )
 
 
-def is_suspect(lower: str) -> bool:
-    """Whether a word in lower case may be part of what the two functions below look for."""
-    return lower[:5] in _SEX_BOUND_STEMS or lower in _last_names()
+def is_of_sex_bound(lower: str) -> bool:
+    """Whether a word in lower case may be part of a predicate that goes with one sex."""
+    if _SEX_BOUND_WORD.match(lower) is not None:
+        return True
+    return "-" in lower and any(map(_SEX_BOUND_WORD.match, lower.split("-")))
+
+
+def is_of_person(lower: str) -> bool:
+    """Whether a word in lower case may be the last name of a real person."""
+    return lower.removesuffix("'s") in _persons()
 
 
 def sex_bound(document: Document) -> str | None:
     """The first predicate in the text that goes with one sex, or None."""
-    if _SEX_BOUND_STEMS.isdisjoint([word[:5] for word in document.lowers]):
-        return None
     match = _SEX_BOUND.search(document.text)
     return match[1] if match else None
 
 
 @cache
-def _person_pattern() -> re.Pattern[str]:
-    full: list[str] = []
-    single: list[str] = []
+def _persons() -> dict[str, list[str]]:
+    """The real persons by their last names, in lower case."""
+    persons: dict[str, list[str]] = {}
     for row in read_table("persons.tsv"):
-        (full if " " in row["name"] else single).append(re.escape(row["name"]))
+        persons.setdefault(row["name"].split()[-1].lower(), []).append(row["name"])
+    return persons
+
+
+@lru_cache(maxsize=1 << 10)
+def _pattern_of(names: tuple[str, ...]) -> re.Pattern[str]:
+    full = "|".join(re.escape(name) for name in names if " " in name)
     # A surname alone is a person only as a subject or object, not in `Newton's method`.
-    alone = "|".join(single)
+    alone = "|".join(re.escape(name) for name in names if " " not in name)
     return re.compile(
-        rf"\b(?:({'|'.join(full)})|({alone})(?!\w|['’]s?\s|-|\s+(?:[Mm]ethod|[Tt]heorem|[Ff]ormula|"
+        rf"\b(?:({full or '(?!)'})|({alone or '(?!)'})"
+        r"(?!\w|['’]s?\s|-|\s+(?:[Mm]ethod|[Tt]heorem|[Ff]ormula|"
         r"[Ee]quation|[Cc]onstant|[Nn]umber|[Ss]eries|[Dd]istribution|[Ff]unction|[Ii]dentity|"
         r"[A-Z]\w+)))"
     )
 
 
-@cache
-def _last_names() -> frozenset[str]:
-    names = [row["name"].split()[-1].lower() for row in read_table("persons.tsv")]
-    return frozenset(names + [f"{name}'s" for name in names])
-
-
 def real_person(document: Document) -> str | None:
     """The first real person named in the text, or None."""
-    if _last_names().isdisjoint(document.lowers):
+    persons = _persons()
+    last_names = dict.fromkeys(lower.removesuffix("'s") for lower in document.lowers)
+    found = [name for last in last_names if last in persons for name in persons[last]]
+    if not found:
         return None
-    match = _person_pattern().search(document.text)
+    match = _pattern_of(tuple(sorted(found))).search(document.text)
     return (match[1] or match[2]) if match else None

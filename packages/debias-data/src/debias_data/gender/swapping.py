@@ -16,8 +16,9 @@ from debias_data.gender.names import (
     split_possessive,
 )
 from debias_data.gender.pronouns import choose
-from debias_data.gender.reader import Marker, Reading, read
+from debias_data.gender.reader import Marker, Reading, read, read_changed
 from debias_data.gender.refusals import real_person, sex_bound
+from debias_data.gender.tokens import Document
 from debias_data.gender.types import OPPOSITE, Gender, Refusal, Span, SwapResult, Target
 
 
@@ -56,12 +57,30 @@ def swap(
     if to != "swap" and len(genders) > 1:
         words = ", ".join(span.text for span in reading.spans()[:6])
         return Refusal("mixed", f"markers of both genders: {words}")
-    return _why_not(reading) or _apply(reading, _name_map([reading], names, opposites))
+    return _why_not(reading) or _apply(reading, _name_map([reading], names, opposites))[0]
+
+
+class Together(NamedTuple):
+    """A problem and its solution, swapped.
+
+    Attributes:
+        changed: the words of the problem that changed, by index; None where more than words did.
+    """
+
+    prompt: SwapResult
+    reference: SwapResult | None
+    changed: Mapping[int, str] | None
+
+    def read_prompt(self, given: Reading) -> Reading:
+        """The new problem read again; `given` is what was read of the one it was made from."""
+        if self.changed is None:
+            return read(self.prompt.text)
+        return read_changed(given, self.changed, self.prompt.text)
 
 
 def swap_together(
     prompt: Reading, reference: Reading | None, *, opposites: Mapping[str, str] | None = None
-) -> tuple[SwapResult, SwapResult | None] | Refusal:
+) -> Together | Refusal:
     """`swap` on a problem and its solution, each name replaced by the same one in both."""
     readings = [prompt] if reference is None else [prompt, reference]
     for reading in readings:
@@ -69,17 +88,16 @@ def swap_together(
         if refusal is not None:
             return refusal
     mapping = _name_map(readings, None, opposites)
-    swapped = [_apply(reading, mapping) for reading in readings]
-    return swapped[0], (swapped[1] if reference is not None else None)
+    first, changed = _apply(prompt, mapping)
+    second = _apply(reference, mapping)[0] if reference is not None else None
+    return Together(first, second, changed)
 
 
 def _why_not(reading: Reading) -> Refusal | None:
-    if not reading.is_suspect:
-        return None
-    bound = sex_bound(reading.document)
+    bound = sex_bound(reading.document) if reading.has_sex_bound else None
     if bound is not None:
         return Refusal("sex_bound", bound)
-    person = real_person(reading.document)
+    person = real_person(reading.document) if reading.has_person else None
     return Refusal("real_person", person) if person is not None else None
 
 
@@ -132,30 +150,45 @@ def _name_map(
     return assign(present, is_taken=is_taken, opposites=opposites)
 
 
-def _apply(reading: Reading, mapping: NameMap) -> SwapResult:
-    text = reading.document.text
+def _apply(reading: Reading, mapping: NameMap) -> tuple[SwapResult, Mapping[int, str] | None]:
+    """The swapped text, and the words in it that changed; None where more than words did."""
+    document = reading.document
+    text, words, starts = document.text, document.words, document.starts
     pieces: list[str] = []
     spans: list[Span] = []
+    changed: dict[int, str] = {}
+    only_words = True
     position = length = 0
     confidence = 1.0
     for marker in reading.markers:
-        if marker.is_paired:
+        index, first, last, stop, gender, _, is_paired = marker
+        if is_paired:
             continue
-        form = text[marker.start : marker.end]
-        replacement, sure = _replacement(reading, marker, form, mapping)
+        form = text[first:last]
+        word, sure = _counterpart(reading, marker, form, mapping)
+        replacement, fixes_article = _written(form, word)
         confidence = min(confidence, sure)
-        before = text[position : marker.start]
-        if _sounds_like_vowel(form) != _sounds_like_vowel(replacement):
-            before = _fix_article(before, form, replacement)
-        tail = _tail(text, marker, form, replacement)
+        before = text[position:first]
+        if fixes_article:
+            fixed = _fix_article(before, form, replacement)
+            only_words = only_words and fixed == before
+            before = fixed
+        tail = _NO_TAIL
+        if stop > last or form[-1] in "sS" or replacement[-1] in "sS":
+            tail = _tail(text, marker, form, replacement)
+            only_words = only_words and len(tail.written) == tail.consumed
+        only_words = only_words and index not in changed
+        at = first - starts[index]
+        changed[index] = words[index][:at] + replacement + words[index][at + len(form) :]
         start = length + len(before)
         shown = replacement + tail.shown
-        spans.append(Span(start, start + len(shown), shown, OPPOSITE[marker.gender]))
+        spans.append(Span(start, start + len(shown), shown, OPPOSITE[gender]))
         pieces += (before, replacement, tail.written)
         length = start + len(replacement) + len(tail.written)
-        position = marker.end + tail.consumed
+        position = last + tail.consumed
     pieces.append(text[position:])
-    return SwapResult("".join(pieces), tuple(spans), confidence)
+    result = SwapResult("".join(pieces), tuple(spans), confidence)
+    return result, (changed if only_words else None)
 
 
 class _Tail(NamedTuple):
@@ -174,7 +207,9 @@ def _tail(text: str, marker: Marker, form: str, replacement: str) -> _Tail:
         kept = text[marker.end : marker.stop]
         return _Tail(kept, kept, len(kept))
     if isinstance(marker.entry, Entry):
-        return _Tail(".", ".", 0) if marker.entry.form == "miss" else _NO_TAIL
+        if marker.entry.form == "miss":
+            return _Tail(".", ".", 0)
+        return _plural_tail(text[marker.end : marker.end + 3], form.lower(), replacement.lower())
     # `James' book` → `Mary's book`
     if form[-1] not in "sS" or replacement[-1] in "sS":
         return _NO_TAIL
@@ -185,23 +220,49 @@ def _tail(text: str, marker: Marker, form: str, replacement: str) -> _Tail:
     return _NO_TAIL if quoted else _Tail(rest[0] + ("S" if form.isupper() else "s"), "", 1)
 
 
-def _replacement(
+def _is_beside_mrs(document: Document, index: int) -> bool:
+    return any(
+        document.lower(index + side) in {"and", "or"} and document.lower(index + 2 * side) == "mrs"
+        for side in (1, -1)
+    )
+
+
+def _plural_tail(rest: str, form: str, replacement: str) -> _Tail:
+    """`gentlemen's club` → `ladies' club` and back; `rest` is what follows the form."""
+    if rest[:1] not in {"'", "’"}:
+        return _NO_TAIL
+    if form.endswith("men") and replacement.endswith("s") and rest[1:2] in {"s", "S"}:
+        return _Tail(rest[0], "", 2)
+    if form.endswith("s") and replacement.endswith("men") and rest[1:2] in {" ", ""}:
+        return _Tail(f"{rest[0]}s", "", 1)
+    return _NO_TAIL
+
+
+def _counterpart(
     reading: Reading, marker: Marker, form: str, mapping: NameMap
 ) -> tuple[str, float]:
+    """What stands for the marked form, in whatever case, and how sure that is."""
     entry = marker.entry
     if not isinstance(entry, Entry):
         if lookup_form(form) not in mapping.replacements:
             return form, 1.0
-        return match_case(form, mapping.replace(form)), 1.0
+        return mapping.replace(form), 1.0
     if entry.form == "sir" and reading.document.word(marker.word + 1)[:1].isupper():
-        return match_case(form, "dame"), 1.0  # Sir Thomas, Dame Sarah
+        return "dame", 1.0  # Sir Thomas, Dame Sarah
+    if entry.form == "mr" and _is_beside_mrs(reading.document, marker.word):
+        return "mrs", 1.0  # Mr. and Mrs. Smith, Mrs. and Mr. Smith
     if entry.opposite is not None:
-        return match_case(form, entry.opposite), 1.0
-    choice = choose(reading.document, marker.word, entry.form)
-    return match_case(form, choice.form), choice.confidence
+        return entry.opposite, 1.0
+    return choose(reading.document, marker.word, entry.form)
 
 
 @lru_cache(maxsize=1 << 14)
+def _written(form: str, word: str) -> tuple[str, bool]:
+    """`word` in the case of `form`, and whether `a` before one of them is `an` before the other."""
+    replacement = match_case(form, word)
+    return replacement, _sounds_like_vowel(form) != _sounds_like_vowel(replacement)
+
+
 def match_case(model: str, word: str) -> str:
     """`word` in the case of `model`: `HE` → `SHE`, `He` → `She`, `he` → `she`."""
     if len(model) > 1 and model.isupper():
@@ -215,7 +276,6 @@ _SILENT_H = ("heir", "honest", "hour", "honor", "honour")
 _CONSONANT_VOWELS = ("uni", "use", "eu", "one", "once", "ut", "ur")
 
 
-@lru_cache(maxsize=1 << 14)
 def _sounds_like_vowel(word: str) -> bool:
     lower = word.lower()
     if lower.startswith(_SILENT_H):

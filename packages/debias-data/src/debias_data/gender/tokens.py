@@ -3,15 +3,17 @@ r"""A text as words with what stands between them; protected spans never become 
 Protected are LaTeX, code, URLs and the like (see `protected`): they come back byte for byte. The
 prose inside `\text{…}` of a formula is prose again.
 
-Three ways lead to the same words: plain prose is split at once; a text whose protected spans begin
-with a sign or a line is cut at those spans and the rest is split; where spans can begin with a
-letter (`f(x)`, `a_b`, URLs) words and spans are found by one pattern.
+Several ways lead to the same words, the fastest first: plain prose is split at once; so is a text
+whose protected spans begin with a sign or a line, after they are covered; with prose inside of its
+formulas it is cut at the spans; and where spans can begin with a letter (`f(x)`, `a_b`, URLs) words
+and spans are found by one pattern.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import accumulate, chain
+from collections.abc import Mapping
+from itertools import accumulate
 
 from debias_data.gender.protected import (
     has_line,
@@ -25,6 +27,8 @@ from debias_data.gender.protected import (
 # A protected span in a gap reads as this character, the edge of \text{…} as the next.
 PROTECTED = "\x00"
 EDGE = "\x01"
+# Covers the rest of a protected span, so that a covered text is as long as the text.
+_COVER = "\x02"
 
 _TAIL = r"[\w\u0300-\u036f]"
 _WORD = rf"[^\W_]{_TAIL}*(?:[-'’](?=[^\W\d_]){_TAIL}+)*"
@@ -45,43 +49,56 @@ class Document:
         gaps: `gaps[i]` stands before word i; the last one is after the last word.
     """
 
-    __slots__ = ("_bounds", "ends", "gaps", "lowers", "starts", "text", "words")
+    __slots__ = ("_bounds", "_parts", "ends", "gaps", "lowers", "starts", "text", "words")
 
     lowers: list[str]
     starts: list[int]
     ends: list[int]
 
     def __init__(
-        self, text: str, words: list[str], gaps: list[str], bounds: list[int] | None = None
+        self,
+        text: str,
+        words: list[str],
+        gaps: list[str],
+        *,
+        parts: list[str] | None = None,
+        bounds: list[int] | None = None,
     ) -> None:
-        """Wrap the words of `text`.
+        """Wrap the words of `text`; where they stand follows from `parts` or `bounds`.
 
         Args:
             text: the text.
             words: its words.
             gaps: one more than words.
-            bounds: start and end of every word, one after the other; None where words and gaps
-                together are the text, so that they follow from the lengths.
+            parts: a gap, a word, a gap … of the lengths that they have in the text.
+            bounds: start and end of every word, one after the other.
         """
         self.text, self.words, self.gaps = text, words, gaps
-        self._bounds = bounds
+        self._parts, self._bounds = parts, bounds
 
     def __getattr__(self, name: str) -> object:
         # Reached for what is not worked out yet: most texts have nothing to look up offsets for.
         if name == "lowers":
-            lowers = [word.lower() for word in self.words]
+            self.lowers = list(map(str.lower, self.words))
             if "’" in self.text:
-                lowers = [word.replace("’", "'") for word in lowers]
-            self.lowers = lowers
-            return lowers
+                self.lowers = [word.replace("’", "'") for word in self.lowers]
+            return self.lowers
         if name in {"starts", "ends"}:
             bounds = self._bounds
             if bounds is None:
-                parts = chain.from_iterable(zip(self.gaps, self.words, strict=False))
-                bounds = list(accumulate(map(len, parts)))
+                bounds = list(accumulate(map(len, self._parts or ())))
             self.starts, self.ends = bounds[::2], bounds[1::2]
             return self.starts if name == "starts" else self.ends
         raise AttributeError(name)
+
+    def with_words(self, changed: Mapping[int, str], text: str) -> Document:
+        """The words of `text`, in which only the words at these indices are other ones."""
+        if self._parts is None:
+            return tokenize(text)
+        words, parts = self.words.copy(), self._parts.copy()
+        for index, word in changed.items():
+            words[index] = parts[2 * index + 1] = word
+        return Document(text, words, self.gaps, parts=parts)
 
     def lower(self, index: int) -> str:
         """The word at `index` in lower case, or nothing beyond the ends."""
@@ -100,11 +117,22 @@ def tokenize(text: str) -> Document:
     """The words of `text` outside protected spans, with the gaps between them."""
     if not has_sign(text):
         parts = _splitter(text).split(text)
-        return Document(text, parts[1::2], parts[::2])
-    kinds = possible_kinds(text)
-    cutter = _Cutter(text, kinds)
-    cutter.add(0, len(text), kinds if has_line(text) else without_lines(kinds))
-    return Document(text, cutter.words, [*cutter.gaps, cutter.gap], cutter.bounds)
+        return Document(text, parts[1::2], parts[::2], parts=parts)
+    all_kinds = possible_kinds(text)
+    kinds = all_kinds if has_line(text) else without_lines(all_kinds)
+    if not starts_a_word(kinds) and not ("\\" in text and _TEXT_COMMAND.search(text)):
+        covered = pattern_of(kinds).sub(_cover, text) if kinds else text
+        parts = _splitter(covered).split(covered)
+        gaps = [gap.replace(_COVER, "") if _COVER in gap else gap for gap in parts[::2]]
+        return Document(text, parts[1::2], gaps, parts=parts)
+    cutter = _Cutter(text, all_kinds)
+    cutter.add(0, len(text), kinds)
+    return Document(text, cutter.words, [*cutter.gaps, cutter.gap], bounds=cutter.bounds)
+
+
+def _cover(span: re.Match[str]) -> str:
+    start, end = span.span()
+    return PROTECTED + _COVER * (end - start - 1)
 
 
 def _splitter(text: str) -> re.Pattern[str]:

@@ -13,8 +13,14 @@ from typing import NamedTuple
 from debias_data.gender.context import is_sure
 from debias_data.gender.fixed import is_ever_fixed
 from debias_data.gender.lexicon import Entry, lexicon
-from debias_data.gender.names import NameEntry, lookup_form, name_table, split_possessive
-from debias_data.gender.refusals import is_suspect
+from debias_data.gender.names import (
+    MONTHS,
+    NameEntry,
+    lookup_form,
+    name_table,
+    split_possessive,
+)
+from debias_data.gender.refusals import is_of_person, is_of_sex_bound
 from debias_data.gender.types import Gender
 from debias_data.gender.words import word_set
 
@@ -25,24 +31,28 @@ _MAX_LENGTH = 40
 class Piece(NamedTuple):
     """A gendered form inside a word: `he` of `he'll`, offsets in the word.
 
-    `is_sure` is true where no context can speak against it.
+    `is_sure` is true where no context can speak against it, `is_free` where the word is part of no
+    fixed expression.
     """
 
     start: int
     end: int
     entry: Entry
     is_sure: bool = False
+    is_free: bool = False
 
 
 class SpeltName(NamedTuple):
     """A given name, without a possessive, as it is written, and which it is.
 
-    `is_free` is true where it is part of no fixed expression.
+    `is_free` is true where it is part of no fixed expression, `is_plain` where besides only its
+    neighbours can speak against it: it is no other word, no month and not in capitals.
     """
 
     base: str
     entry: NameEntry
     is_free: bool
+    is_plain: bool
 
 
 class Spelt(NamedTuple):
@@ -51,12 +61,14 @@ class Spelt(NamedTuple):
     Attributes:
         pieces: the gendered forms in it.
         name: the given name that it may be.
-        is_suspect: it may belong to a predicate bound to one sex, or to a real person's name.
+        is_of_sex_bound: it may belong to a predicate bound to one sex.
+        is_of_person: it may be the last name of a real person.
     """
 
     pieces: tuple[Piece, ...]
     name: SpeltName | None
-    is_suspect: bool
+    is_of_sex_bound: bool
+    is_of_person: bool
 
 
 class _Vocabulary(dict[str, Spelt | None]):
@@ -81,10 +93,11 @@ def _spelt(word: str) -> Spelt | None:
     lower = word.lower().replace("’", "'")
     free = not is_ever_fixed(lower)
     pieces = tuple(
-        piece._replace(is_sure=free and is_sure(word, piece.entry)) for piece in _pieces(lower)
+        piece._replace(is_sure=free and is_sure(word, piece.entry), is_free=free)
+        for piece in _pieces(lower)
     )
-    name, suspect = name_among(word, {}), is_suspect(lower)
-    return Spelt(pieces, name, suspect) if pieces or name or suspect else None
+    found = Spelt(pieces, name_among(word, {}), is_of_sex_bound(lower), is_of_person(lower))
+    return found if any(found) else None
 
 
 def name_among(word: str, extra: Mapping[str, Gender]) -> SpeltName | None:
@@ -93,14 +106,15 @@ def name_among(word: str, extra: Mapping[str, Gender]) -> SpeltName | None:
         return None
     table = name_table()
     is_free = not is_ever_fixed(word.lower().replace("’", "'"))
-    if word in table and word not in extra:
-        return SpeltName(word, table[word], is_free)
-    base, _ = split_possessive(word)
+    base, _ = (word, "") if word in table else split_possessive(word)
     form = lookup_form(base)
     entry = table.get(form)
     if form in extra:
         entry = NameEntry(form, extra[form], form, is_word=entry is None or entry.is_word)
-    return SpeltName(base, entry, is_free) if entry is not None else None
+    if entry is None:
+        return None
+    is_plain = is_free and not (entry.is_word or word.isupper() or form in MONTHS)
+    return SpeltName(base, entry, is_free, is_plain)
 
 
 _UNREAD_BEFORE = word_set(

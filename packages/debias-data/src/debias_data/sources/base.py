@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import NamedTuple
 
 from debias_data.config import Operation
 from debias_data.errors import BadConfigError
@@ -15,8 +15,10 @@ ENTRY_POINT_GROUP = "debias_data.sources"
 MAX_TEXT_CHARS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+# Items are tuples because millions of them go to worker processes: a tuple is pickled fastest.
+
+
+class Problem(NamedTuple):
     """One problem text, to be made into a pair.
 
     Attributes:
@@ -35,8 +37,7 @@ class Problem:
     variant: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(NamedTuple):
     """One side of a ready pair; `spans` None lets the builder read them."""
 
     text: str
@@ -44,8 +45,7 @@ class Prompt:
     spans: tuple[tuple[int, int, str], ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """A pair that the source itself brings, both sides."""
 
     pair_id: str
@@ -56,8 +56,7 @@ class Pair:
     domain: str
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A row that the source left out, with the reason; counted and listed in the card."""
 
     reason: str

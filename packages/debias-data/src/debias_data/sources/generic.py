@@ -97,6 +97,25 @@ def _csv_rows(config: CsvSource) -> Rows:
         except csv.Error as error:
             raise BadRowError(path, reader.line_num, f"invalid CSV: {error}") from error
         except UnicodeDecodeError as error:
-            raise InvalidInputError(
-                f"{path}: invalid UTF-8 after line {reader.line_num}: byte {error.start}"
-            ) from error
+            raise _undecodable(config, path) from error
+
+
+def _undecodable(config: CsvSource, path: Path) -> InvalidInputError:
+    """The error for the first field of the file that is not UTF-8.
+
+    The decoder knows its place in a block of bytes only, so the file is read once more, with the
+    bytes that are no text kept apart.
+    """
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
+        reader = csv.reader(handle, delimiter=config.delimiter)
+        header: list[str] = []
+        for row in reader:
+            for place, field in enumerate(row):
+                try:
+                    field.encode("utf-8", "surrogateescape").decode("utf-8")
+                except UnicodeDecodeError as error:
+                    column = header[place] if place < len(header) else f"field {place + 1}"
+                    what = f"invalid UTF-8 at byte {error.start} of the field"
+                    return BadRowError(path, reader.line_num, what, column=column)
+            header = header or row
+    return InvalidInputError(f"{path}: invalid UTF-8")

@@ -27,7 +27,8 @@ from debias_eval.backends.loading import (
 )
 from debias_eval.backends.options import no_options
 from debias_eval.backends.registry import backends
-from debias_eval.backends.scoring import float32_head, score_answers
+from debias_eval.backends.rows import RowCosts, group_by_length, score_rows
+from debias_eval.backends.scoring import float32_head
 from debias_eval.backends.tokenizing import TextCodec
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = ["TransformersBackend"]
 _CPU_BYTES = 1 << 30  # for the KV cache of a batch, and for the logits that are scored
 _GPU_SHARE = 0.25  # of the card's memory, for each of the two
 _MAX_ROWS = 256
+_CPU_TOKENS = 8192  # of a forward pass that scores
 
 
 def _stop_ids(loaded: LoadedModel) -> frozenset[int]:
@@ -132,22 +134,21 @@ class TransformersBackend:
             budget = torch.cuda.get_device_properties(self._loaded.device).total_memory * _GPU_SHARE
         return max(1, min(_MAX_ROWS, int(budget / (max(tokens, 1) * bytes_per_token))))
 
-    def _group(self, lengths: Sequence[int], bytes_per_token: int) -> list[tuple[int, ...]]:
-        """Return batches of indices, longest first, so that what does not fit fails at once."""
-        order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
-        groups = []
-        while order:
-            rows = self._rows_for(lengths[order[0]], bytes_per_token)
-            groups.append(tuple(order[:rows]))
-            order = order[rows:]
-        return groups
+    def _scored_rows_for(self, tokens: int, bytes_per_token: int) -> int:
+        """Return the same for rows that are scored: on a CPU, what its caches hold is faster."""
+        rows = self._rows_for(tokens, bytes_per_token)
+        if self._settings.batch_size is not None or self._loaded.device.type == "cuda":
+            return rows
+        return max(1, min(rows, _CPU_TOKENS // max(tokens, 1)))
 
     def batches(self, requests: Sequence[GenerationRequest]) -> list[tuple[int, ...]]:
         """Return batches of prompts of like length."""
         lengths = [
             len(self._codec.encode(request.prompt)) + request.max_new_tokens for request in requests
         ]
-        return self._group(lengths, self._facts.kv_bytes)
+        return group_by_length(
+            lengths, lambda longest: self._rows_for(longest, self._facts.kv_bytes)
+        )
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[Generation]:
         """Return one answer a request; all of them run as one batch."""
@@ -199,30 +200,19 @@ class TransformersBackend:
 
     def _score(self, rows: Sequence[tuple[list[int], list[int]]]) -> list[AnswerScores | None]:
         found: list[AnswerScores | None] = [None] * len(rows)
-        fitting = [
-            index
-            for index, (prompt, answer) in enumerate(rows)
-            if len(prompt) + len(answer) <= self._facts.context
-        ]
-        for index in fitting:
-            if not rows[index][1]:
+        asked = []
+        for index, (prompt, answer) in enumerate(rows):
+            if len(prompt) + len(answer) <= self._facts.context:
                 found[index] = AnswerScores((), ())
-        fitting = [index for index in fitting if rows[index][1]]
+                asked += [index] if answer else []
         # Scored logits are float32, and four tensors of their size live at once.
-        lengths = [len(rows[index][0]) + len(rows[index][1]) for index in fitting]
+        costs = RowCosts(self._facts.kv_bytes, 16 * self._facts.vocabulary, self._scored_rows_for)
         with float32_head(self._loaded.model):
-            for group in self._group(lengths, 16 * self._facts.vocabulary):
-                members = [fitting[place] for place in group]
-                scores = score_answers(
-                    self._loaded.model,
-                    [rows[index][0] for index in members],
-                    [rows[index][1] for index in members],
-                    0,
-                )
-                for index, score in zip(members, scores, strict=True):
-                    found[index] = AnswerScores(
-                        tuple(score.entropy.tolist()), tuple(score.logprob.tolist())
-                    )
+            scores = score_rows(self._loaded.model, [rows[index] for index in asked], costs)
+        for index, score in zip(asked, scores, strict=True):
+            found[index] = AnswerScores(
+                tuple(score.entropy.tolist()), tuple(score.logprob.tolist())
+            )
         return found
 
 

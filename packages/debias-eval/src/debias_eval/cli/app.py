@@ -27,6 +27,7 @@ from debias_eval.cli.options import (
     protocol_of,
     settings_of,
 )
+from debias_eval.cli.report import report as report_command
 from debias_eval.cli.show import (
     progress_bars,
     reported_errors,
@@ -225,6 +226,9 @@ def compare(  # noqa: PLR0913 - one argument an option
             show_comparison(comparison, paths.html)
         if strict and not comparison.met:
             raise typer.Exit(NOT_MET)
+
+
+app.command(name="report")(report_command)
 
 
 @app.command()

@@ -30,7 +30,9 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the firs
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Level = Annotated[str, typer.Option("--sandbox", help="auto, hardened, landlock or process.")]
+Level = Annotated[
+    str, typer.Option("--sandbox", help="auto, hardened, landlock, process, container.")
+]
 Unsandboxed = Annotated[
     bool, typer.Option("--allow-unsandboxed", help="Run code without a sandbox; it is recorded.")
 ]
@@ -39,7 +41,8 @@ SandboxPython = Annotated[
     typer.Option(
         "--sandbox-python",
         envvar="DEBIAS_SANDBOX_PYTHON",
-        help="Interpreter with the libraries that programs may import (BigCodeBench).",
+        help="Interpreter with the libraries that programs may import (BigCodeBench); for "
+        "--sandbox container the command that starts one there, with {folder} in it.",
     ),
 ]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Grading processes.")]

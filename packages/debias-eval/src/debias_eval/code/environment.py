@@ -6,10 +6,12 @@ import ast
 import json
 import subprocess
 import sys
+import tempfile
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from debias_eval.errors import InputError
+from debias_eval.execution.starting import FOLDER, container_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -39,30 +41,37 @@ def inspect_environment(python: str, modules: Collection[str]) -> Environment:
     """Return what `python` offers of some top-level modules.
 
     Args:
-        python: An interpreter; empty for the running one with the standard library alone.
+        python: An interpreter; empty for the running one with the standard library alone. With
+            ``{folder}`` in it, the command of one in a container.
         modules: Names without dots.
 
     Raises:
         InputError: It does not run.
     """
-    command = [python, "-I", "-c", _QUESTION]
-    if not python:
-        command = [sys.executable, "-I", "-S", "-c", _QUESTION]
     try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(sorted(modules)),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=_SECONDS,
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [*_interpreter(python, folder), "-c", _QUESTION],
+                input=json.dumps(sorted(modules)),
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=_SECONDS,
+            )
         answer = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise InputError(
             f"{python or sys.executable}: not an interpreter to use: {error}"
         ) from error
     return Environment(tuple(answer["folders"]), frozenset(answer["missing"]))
+
+
+def _interpreter(python: str, folder: str) -> list[str]:
+    if not python:
+        return [sys.executable, "-I", "-S"]
+    if FOLDER in python:
+        return [*container_words(python, folder), "-I"]
+    return [python, "-I"]
 
 
 def imported_modules(sources: Iterable[str]) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Two models on the same items: what was gained, what was lost, and what can be claimed.
 
 - :mod:`.loading`: reads what two evaluations left in their folders.
-- :mod:`.benchmarks`: one capability benchmark, paired item by item.
+- :mod:`.benchmarks`: one benchmark; :mod:`.paired`: answers right or wrong, item by item;
+  :mod:`.examples`: what both models wrote where they differ.
 - :mod:`.clustered`: one bias suite, paired by cluster.
 - :mod:`.gaps`: the entropy gap, paired.
 - :mod:`.criteria`: the three success criteria.

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from debias_eval.comparison.clustered import ClusteredTest, clustered_task, compare_clustered
+from debias_eval.comparison.examples import changed_items
 from debias_eval.comparison.loading import RIGHT, Outcomes, ResultFolder
+from debias_eval.comparison.paired import PairedTest, paired_test
 from debias_eval.results import BenchmarkResult, Kind
-from debias_eval.statistics.bootstrap import Bootstrap, paired_bootstrap
+from debias_eval.statistics.bootstrap import Bootstrap
 from debias_eval.statistics.intervals import Estimate, difference_of_estimates
-from debias_eval.statistics.permutation import sign_flip_p
-from debias_eval.statistics.proportions import NonInferiority, non_inferiority
-from debias_eval.statistics.significance import holm, mcnemar_exact
+from debias_eval.statistics.significance import holm
 
 BenchmarkStatus = Literal["compared", "listed", "not_comparable"]
 
@@ -42,48 +40,6 @@ class Side:
             "interval": None if self.interval is None else list(self.interval),
             "unparsed_rate": self.unparsed_rate,
             "truncated_rate": self.truncated_rate,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class PairedTest:
-    """What the paired items say.
-
-    Attributes:
-        kept: scores on the common items, their difference and whether the score was kept.
-        bootstrap: candidate - baseline with its cluster-bootstrap interval, beside the score
-            interval in ``kept`` that the verdict rests on.
-        p: two-sided p of "no difference": exact McNemar for one answer an item, else sign-flip.
-        p_holm: the same, adjusted over all benchmarks of the comparison.
-        gained: items that the candidate does better, by id.
-        lost: items that the baseline does better, by id.
-        num_items: items that count for both.
-        num_samples: most samples of one item.
-        num_excluded: items left out on either side because of the data or the machine.
-    """
-
-    kept: NonInferiority
-    bootstrap: Estimate
-    p: float
-    p_holm: float
-    gained: tuple[str, ...]
-    lost: tuple[str, ...]
-    num_items: int
-    num_samples: int
-    num_excluded: int
-
-    def to_dict(self) -> dict[str, object]:
-        """Return plain data."""
-        return {
-            **self.kept.to_dict(),
-            "bootstrap": self.bootstrap.to_dict(),
-            "p_difference": self.p,
-            "p_holm": self.p_holm,
-            "gained": list(self.gained),
-            "lost": list(self.lost),
-            "num_items": self.num_items,
-            "num_samples": self.num_samples,
-            "num_excluded": self.num_excluded,
         }
 
 
@@ -191,7 +147,9 @@ def compare_benchmark(
     reason = _item_mismatch(before, after)
     if reason is not None:
         return replace(entry, reason=reason)
-    return replace(entry, status="compared", test=_paired_test(before, after, margin, plan))
+    test = paired_test(before, after, margin, plan)
+    examples = changed_items(name, (baseline, candidate), test.gained, test.lost)
+    return replace(entry, status="compared", test=replace(test, examples=examples))
 
 
 def _compare_score(
@@ -216,22 +174,27 @@ def _compare_score(
 
 
 def adjust_together(
-    benchmarks: tuple[BenchmarkComparison, ...],
+    benchmarks: tuple[BenchmarkComparison, ...], *, level: float
 ) -> tuple[BenchmarkComparison, ...]:
-    """Return the same benchmarks with Holm's adjustment over all that were tested."""
+    """Return the same benchmarks with Holm's adjustment over all that were tested.
+
+    Args:
+        benchmarks: of one comparison.
+        level: largest adjusted p that a verdict on a bias suite may rest on.
+    """
     tests = [entry.test or entry.bias_test for entry in benchmarks]
     adjusted = iter(holm([test.p for test in tests if test is not None]))
     return tuple(
-        entry if test is None else _with_p(entry, next(adjusted))
+        entry if test is None else _with_p(entry, next(adjusted), level)
         for entry, test in zip(benchmarks, tests, strict=True)
     )
 
 
-def _with_p(entry: BenchmarkComparison, p_holm: float) -> BenchmarkComparison:
+def _with_p(entry: BenchmarkComparison, p_holm: float, level: float) -> BenchmarkComparison:
     if entry.test is not None:
         return replace(entry, test=replace(entry.test, p_holm=p_holm))
     assert entry.bias_test is not None
-    return replace(entry, bias_test=replace(entry.bias_test, p_holm=p_holm))
+    return replace(entry, bias_test=replace(entry.bias_test, p_holm=p_holm, level=level))
 
 
 def _side(result: BenchmarkResult | None) -> Side:
@@ -289,34 +252,3 @@ def _item_mismatch(before: Outcomes, after: Outcomes) -> str | None:
     if not before.shares.keys() & after.shares.keys():
         return "no item could be scored for both"
     return None
-
-
-def _paired_test(before: Outcomes, after: Outcomes, margin: float, plan: Bootstrap) -> PairedTest:
-    items = sorted(before.shares.keys() & after.shares.keys())
-    first = np.array([before.shares[item] for item in items])
-    second = np.array([after.shares[item] for item in items])
-    clusters = [before.clusters[item] for item in items]
-    gained = tuple(item for item, a, b in zip(items, first, second, strict=True) if b > a)
-    lost = tuple(item for item, a, b in zip(items, first, second, strict=True) if b < a)
-    num_samples = max(before.num_samples, after.num_samples)
-    if num_samples == 1 and len(set(clusters)) == len(items):
-        p = mcnemar_exact(len(lost), len(gained))
-    else:
-        p = sign_flip_p(second - first, clusters, permutations=plan.resamples, seed=plan.seed)
-    return PairedTest(
-        kept=non_inferiority(
-            first,
-            second,
-            margin_relative=margin,
-            clusters=clusters,
-            confidence=plan.confidence,
-        ),
-        bootstrap=paired_bootstrap(first, second, clusters=clusters, plan=plan),
-        p=p,
-        p_holm=p,
-        gained=gained,
-        lost=lost,
-        num_items=len(items),
-        num_samples=num_samples,
-        num_excluded=len(before.excluded | after.excluded),
-    )

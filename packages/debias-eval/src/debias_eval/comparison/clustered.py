@@ -1,7 +1,9 @@
-"""A bias suite of two models, paired: the same items, resampled and swapped by cluster.
+"""A suite of two models, paired: the same items, resampled and swapped by cluster.
 
 The suite itself says how its scores are made of sums over clusters (``tasks.clustered``), so one
-test serves all of them: an interval of the change, one of the distance to the ideal, and a p.
+test serves all of them: an interval of the change, one of the distance to the ideal, and a p. Where
+there is no ideal but more or less is better (perplexity, distinct-2), the distance is to the better
+end of the scale.
 """
 
 from __future__ import annotations
@@ -16,16 +18,17 @@ from debias_eval.jsonl import Row
 from debias_eval.results import BenchmarkResult
 from debias_eval.statistics.bootstrap import Bootstrap
 from debias_eval.statistics.moments import DistanceVerdict, ScoreChange, change_of_score
-from debias_eval.tasks.clustered import SCORED, ClusteredTask
+from debias_eval.tasks.clustered import ClusteredTask
 from debias_eval.tasks.registry import get_task
 
 
 @dataclass(frozen=True, slots=True)
 class ClusteredTest:
-    """What the paired items of a bias suite say.
+    """What the paired items of a suite say.
 
     Attributes:
-        headline: change of the suite's score; the verdict is about its distance to the ideal.
+        headline: change of the suite's score; the verdict is about its distance to the ideal, or
+            to the better end of a scale without one.
         others: changes of its further scores, by name: shown, never a verdict.
         p_holm: the headline's p, adjusted over all benchmarks of the comparison.
         level: largest adjusted p that a verdict may rest on.
@@ -66,12 +69,12 @@ class ClusteredTest:
 
 
 def clustered_task(result: BenchmarkResult, name: str) -> ClusteredTask | None:
-    """Return the suite behind a result; None where it has no scores over clusters with an ideal."""
+    """Return the suite behind a result; None where its headline is not made of clusters."""
     try:
         task = get_task(str(result.details.get("task", name)))
     except UnknownNameError:  # results of a plug-in that is not installed here
         return None
-    if not isinstance(task, ClusteredTask) or task.cluster_scores[0].ideal is None:
+    if not isinstance(task, ClusteredTask) or task.cluster_scores[0].target is None:
         return None
     return task
 
@@ -102,12 +105,11 @@ def compare_clustered(
             f"different items: {len(only_before)} only for the original, "
             f"{len(only_after)} only for the candidate, for example {example}"
         )
-    both = [
-        key
-        for key, row in before.items()
-        if row["status"] == SCORED and after[key]["status"] == SCORED
+    counted = [
+        {key for key, row in side.items() if task.takes_part(row)} for side in (before, after)
     ]
-    scored = sum(SCORED in (row["status"], after[key]["status"]) for key, row in before.items())
+    shared = counted[0] & counted[1]
+    both = [key for key in before if key in shared]
     if not both:
         return "no item could be scored for both"
     if None in (folder.benchmarks[name].score for folder in folders):
@@ -121,10 +123,10 @@ def compare_clustered(
     tables = [list(side.values()) for side in moments]
     changes = {
         score.name: change_of_score(
-            tables[0], tables[1], score.statistic, ideal=score.ideal, plan=plan
+            tables[0], tables[1], score.statistic, ideal=score.target, plan=plan
         )
         for score in task.cluster_scores
-        if score.ideal is not None
+        if score.target is not None
     }
     headline = changes.pop(task.cluster_scores[0].name)
     return ClusteredTest(
@@ -134,7 +136,7 @@ def compare_clustered(
         level=1.0 - plan.confidence,
         num_items=len(both),
         num_clusters=len(tables[0]),
-        num_left_out=scored - len(both),
+        num_left_out=len(counted[0] | counted[1]) - len(both),
     )
 
 
@@ -165,4 +167,7 @@ def _moments(
         return task.moments(rows)
     except (KeyError, TypeError, ValueError) as error:
         path, _ = folder.verdicts(name)
-        raise InputError(f"{path}: not verdicts of this benchmark: {error!r}") from error
+        raise InputError(
+            f"{path}: not verdicts of this benchmark: {error!r}; `debias-eval regrade "
+            f"{folder.folder}` writes those of this version"
+        ) from error

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from debias_eval.comparison.loading import ResultFolder
+from debias_eval.errors import InputError
 from debias_eval.statistics.bootstrap import Bootstrap
+from debias_eval.statistics.errors import StatisticsError
 from debias_eval.statistics.gap import GapStatistics, PairEntropies, gap_statistics
 from debias_eval.statistics.gap_change import GapChange, compare_gaps
+from debias_eval.statistics.groups import GroupGaps, group_gaps
 
 GAP = "entropy_gap"
 """Name of the benchmark that holds the entropy gap."""
@@ -25,6 +28,8 @@ class GapComparison:
         details_before: what else the evaluation recorded (answer lengths, null rows).
         details_after: the same for the candidate.
         num_left_out: pairs that only one of the two models could answer.
+        groups_before: the original over more than two groups, where they were measured.
+        groups_after: the same for the candidate.
     """
 
     before: GapStatistics
@@ -33,6 +38,8 @@ class GapComparison:
     details_before: Mapping[str, object]
     details_after: Mapping[str, object]
     num_left_out: int = 0
+    groups_before: GroupGaps | None = None
+    groups_after: GroupGaps | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Return plain data."""
@@ -43,6 +50,8 @@ class GapComparison:
             "details_before": dict(self.details_before),
             "details_after": dict(self.details_after),
             "num_left_out": self.num_left_out,
+            "groups_before": None if self.groups_before is None else self.groups_before.to_dict(),
+            "groups_after": None if self.groups_after is None else self.groups_after.to_dict(),
         }
 
 
@@ -89,7 +98,29 @@ def compare_gap(
         details_before=details_before,
         details_after=details_after,
         num_left_out=len(only_before) + len(only_after),
+        groups_before=measured_groups(baseline, margin=margin, plan=plan),
+        groups_after=measured_groups(candidate, margin=margin, plan=plan),
     )
+
+
+def measured_groups(folder: ResultFolder, *, margin: float, plan: Bootstrap) -> GroupGaps | None:
+    """Return the gaps of one model over more than two groups; None where there are only two.
+
+    Args:
+        folder: results with an entropy gap.
+        margin: half-width of the zone that counts as no gap, nats.
+        plan: resamples and seed.
+
+    Raises:
+        InputError: ``groups.jsonl`` is damaged, or a prompt in it lacks a group.
+    """
+    rows = folder.groups(GAP)
+    if not rows:
+        return None
+    try:
+        return group_gaps(rows, margin=margin, resamples=plan.resamples, seed=plan.seed)
+    except StatisticsError as error:
+        raise InputError(f"{folder.part(GAP) / 'groups.jsonl'}: {error}") from error
 
 
 def _ids(pairs: Sequence[PairEntropies]) -> set[str]:

@@ -13,6 +13,7 @@ from debias_eval.errors import InputError
 from debias_eval.jsonl import Row, read_models, read_rows
 from debias_eval.results import BenchmarkResult, Results, load_results
 from debias_eval.statistics.gap import PairEntropies
+from debias_eval.statistics.groups import GroupEntropies
 
 RIGHT = {"maths": "correct", "code": "passed"}
 """The one status that counts as right, by kind of benchmark."""
@@ -42,6 +43,15 @@ class _PairRow(BaseModel):
     female: tuple[float, ...] = Field(min_length=1)
     male: tuple[float, ...] = Field(min_length=1)
     direct: float | None = None
+
+
+class _GroupRow(BaseModel):
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True
+    )
+    id: str
+    cluster_id: str
+    groups: dict[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ class ResultFolder:
             MissingError: its ``verdicts.jsonl`` is not there.
             InputError: ``file:line:field: what``, or one sample twice.
         """
-        path = self._part(name) / "verdicts.jsonl"
+        path = self.part(name) / "verdicts.jsonl"
         return _outcomes(read_models(path, _VerdictRow), RIGHT[self.benchmarks[name].kind], path)
 
     def verdicts(self, name: str) -> tuple[Path, list[Row]]:
@@ -99,7 +109,7 @@ class ResultFolder:
             MissingError: its ``verdicts.jsonl`` is not there.
             InputError: ``file:line: what``.
         """
-        path = self._part(name) / "verdicts.jsonl"
+        path = self.part(name) / "verdicts.jsonl"
         return path, [row for _, row in read_rows(path)]
 
     def pairs(self, name: str) -> list[PairEntropies]:
@@ -109,13 +119,32 @@ class ResultFolder:
             MissingError: its ``pairs.jsonl`` is not there.
             InputError: ``file:line:field: what``.
         """
-        rows = read_models(self._part(name) / "pairs.jsonl", _PairRow)
+        rows = read_models(self.part(name) / "pairs.jsonl", _PairRow)
         return [
             PairEntropies(row.pair_id, row.cluster_id, row.female, row.male, row.direct)
             for row in rows
         ]
 
-    def _part(self, name: str) -> Path:
+    def groups(self, name: str) -> list[GroupEntropies]:
+        """Return the entropies of an entropy gap over more than two groups; none if there are two.
+
+        They stand in ``groups.jsonl``: ``{id, cluster_id, groups: {name: [h...]}}``.
+
+        Raises:
+            InputError: ``file:line:field: what``.
+        """
+        path = self.part(name) / "groups.jsonl"
+        if not path.is_file():
+            return []
+        rows = read_models(path, _GroupRow)
+        return [GroupEntropies(row.id, row.cluster_id, row.groups) for row in rows]
+
+    def part(self, name: str) -> Path:
+        """Return the folder of a benchmark.
+
+        Raises:
+            InputError: the name is no folder name.
+        """
         # The name comes from a file and becomes a path: it must stay inside the folder.
         if not name or name in {".", ".."} or "/" in name or "\\" in name or "\0" in name:
             raise InputError(f"{self.folder}: benchmark name {name!r} is not a folder name")

@@ -42,6 +42,9 @@ landlock   Linux 5.13+ without namespaces. The same by refusal: no fork, exec or
 process    Resource limits, a process group and an empty environment. Promised: honest verdicts and
            time limits. A program can read and change what this user can. Never chosen unless
            allowed explicitly.
+container  A command of the user's starts a Python in a container of theirs, one for the tests and
+           one for the solution. Promised: honest verdicts, time limits, and that a file of this
+           host could be neither read nor written when it was tried; the rest is the container's.
 ========== =====================================================================================
 
 Root changes to an unused user first, at every level. Not promised at any level: protection from

@@ -23,10 +23,12 @@ class Executor:
     """Runs untrusted solutions against trusted tests: see the package docstring.
 
     Args:
-        level: `hardened`, `landlock`, `process`, or `auto` for the strongest that works here.
+        level: `hardened`, `landlock`, `process`, `container`, or `auto` for the strongest of the
+            first three that works here.
         allow_unsandboxed: permit `process`, which protects nothing.
         workers: programs at a time; None for one a usable core.
-        python: the interpreter of the sandbox; empty for the running one.
+        python: the interpreter of the sandbox; empty for the running one. At level `container`
+            the command that starts one there: see `starting.start_in_container`.
 
     Raises:
         SandboxUnavailableError: nothing that may be used works here.
@@ -43,7 +45,7 @@ class Executor:
         workers: int | None = None,
         python: str = "",
     ) -> None:
-        self.level = choose_level(level, allow_unsandboxed=allow_unsandboxed)
+        self.level = choose_level(level, allow_unsandboxed=allow_unsandboxed, python=python)
         self.python = python
         self._num_workers = workers or len(os.sched_getaffinity(0))
         self._slots: queue.LifoQueue[Slot] = queue.LifoQueue()

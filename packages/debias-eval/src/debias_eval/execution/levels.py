@@ -10,9 +10,11 @@ from typing import NamedTuple
 from debias_eval.execution.errors import SandboxUnavailableError
 from debias_eval.execution.program import Limits, Program, Status
 from debias_eval.execution.slot import Slot
+from debias_eval.execution.starting import container_words
 from debias_eval.execution.zygotes import Level
 
 LEVELS: tuple[Level, ...] = ("hardened", "landlock", "process")
+"""Those that need nothing but this machine, strongest first."""
 
 
 class Probe(NamedTuple):
@@ -42,9 +44,14 @@ def attempt(path):
 
 
 @functools.cache
-def probe(level: Level) -> Probe:
-    """Return whether `level` works on this machine: by starting it and trying to get out."""
-    slot = Slot(level)
+def probe(level: Level, python: str = "") -> Probe:
+    """Return whether `level` works on this machine: by starting it and trying to get out.
+
+    Args:
+        level: what is tried.
+        python: the interpreter; at level `container` the command that starts one there.
+    """
+    slot = Slot(level, python)
     with tempfile.NamedTemporaryFile("w+", prefix="debias-probe-", encoding="utf-8") as canary:
         Path(canary.name).chmod(0o666)
         canary.write(_CONTENT)
@@ -75,29 +82,33 @@ def available_levels() -> tuple[Level, ...]:
     return tuple(level for level in LEVELS if probe(level).available)
 
 
-def choose_level(wanted: str, *, allow_unsandboxed: bool) -> Level:
+def choose_level(wanted: str, *, allow_unsandboxed: bool, python: str = "") -> Level:
     """Return the level to use; never a weaker one than was asked for.
 
     Args:
         wanted: a level, or `auto` for the strongest that works here.
         allow_unsandboxed: whether `process` may be used at all.
+        python: at level `container` the command that starts a Python there.
 
     Raises:
         SandboxUnavailableError: nothing that may be used works here.
     """
     if wanted != "auto":
-        level = next((known for known in LEVELS if known == wanted), None)
+        known: tuple[Level, ...] = (*LEVELS, "container")
+        level = next((name for name in known if name == wanted), None)
         if level is None:
-            raise SandboxUnavailableError(f"no level {wanted!r}: one of auto, {', '.join(LEVELS)}")
+            raise SandboxUnavailableError(f"no level {wanted!r}: one of auto, {', '.join(known)}")
         candidates: tuple[Level, ...] = (level,)
     else:
         candidates = LEVELS
     reasons = []
     for level in candidates:
+        if level == "container":
+            container_words(python, "")
         if level == "process" and not allow_unsandboxed:
             reasons.append("process: gives no isolation and was not allowed (--allow-unsandboxed)")
             continue
-        found = probe(level)
+        found = probe(level, python if level == "container" else "")
         if found.available:
             return level
         reasons.append(f"{level}: {found.reason}")

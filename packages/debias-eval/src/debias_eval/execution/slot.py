@@ -29,7 +29,8 @@ class Slot:
 
     Args:
         level: the isolation of every process started.
-        python: the interpreter of the sandbox; empty for the running one.
+        python: the interpreter of the sandbox; empty for the running one. At level `container`
+            the command that starts one there.
     """
 
     def __init__(self, level: Level, python: str = "") -> None:
@@ -71,7 +72,7 @@ class Slot:
                 reason = f"the tests hold too much: {error}"
                 self.close()
         # Without a process namespace a program can reach its supervisor: its own doing, then.
-        guilty = self._level == "process" and not self._aborted
+        guilty = self._level in ("process", "container") and not self._aborted
         status = Status.CRASHED if guilty else Status.INFRA_ERROR
         return self._outcome(program, (status, reason or "closed"), None, split=True)
 

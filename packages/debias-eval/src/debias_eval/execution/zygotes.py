@@ -6,27 +6,23 @@ import contextlib
 import os
 import pwd
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from debias_eval.execution.inside.box import remove_tree
 from debias_eval.execution.inside.channel import Channel, ChannelClosedError
 from debias_eval.execution.inside.values import MalformedError
+from debias_eval.execution.starting import BOOT_SECONDS, start_beside, start_in_container
 
 if TYPE_CHECKING:
     from debias_eval.execution.program import Limits
 
-Level = Literal["hardened", "landlock", "process"]
+Level = Literal["hardened", "landlock", "process", "container"]
 Role = Literal["worker", "test", "unsplit", "script"]
 
-_SCRIPT = Path(__file__).parent / "inside" / "zygote.py"
 _JOB_BYTES = 64 << 20
-_BOOT_SECONDS = 30.0
 _GRACE_SECONDS = 10.0
 # A range that distributions leave to dynamic use; each zygote of root takes the next free one.
 _FIRST_UID, _NUM_UIDS = 61_300, 4_000
@@ -57,7 +53,7 @@ class Zygote:
         role: which kind of job it will be given; one only, for its whole life.
         libraries: folders of importable modules besides the standard library.
         system: whether `/usr/bin` is shown.
-        python: the interpreter to use.
+        python: the interpreter to use; at level `container` the command that starts one there.
 
     Raises:
         ZygoteError: this machine cannot do it; the message says which step failed.
@@ -75,29 +71,18 @@ class Zygote:
         self.level = level
         uid, gid = _identity()
         self._scratch = None
-        if level != "hardened":
+        if level in ("landlock", "process"):
             self._scratch = tempfile.mkdtemp(prefix="debias-exec-")
             if uid != os.geteuid():
                 os.chown(self._scratch, uid, gid)
-        ours, theirs = socket.socketpair()
-        env = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
-        env["PYTHONHASHSEED"] = "0"  # the order of sets is the same in every run
-        if "LD_LIBRARY_PATH" in os.environ:  # the interpreter may not start without
-            env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-        command = [python or sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8"]
-        with theirs:
-            self._process = subprocess.Popen(
-                [*command, str(_SCRIPT), str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                env=env,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._channel = Channel(ours, max_bytes=_JOB_BYTES)
-        self._channel.settimeout(_BOOT_SECONDS)
+        try:
+            inside = level == "container"
+            started = start_in_container(python) if inside else start_beside(python)
+        except OSError as error:
+            raise ZygoteError(f"no new {role} process at level {level}: {error}") from error
+        self._process, self._folder = started.process, started.folder
+        self._channel = Channel(started.stream, max_bytes=_JOB_BYTES)
+        self._channel.settimeout(BOOT_SECONDS)
         boot = {"level": level, "role": role, "uid": uid, "gid": gid, "scratch": self._scratch}
         try:
             self._channel.send({**boot, "libraries": list(libraries), "system": system})
@@ -148,8 +133,9 @@ class Zygote:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        if self._scratch is not None:
-            remove_tree(self._scratch)
+        for folder in (self._scratch, self._folder):
+            if folder is not None:
+                remove_tree(folder)
 
 
 def _users_with_processes() -> set[int]:

@@ -11,23 +11,29 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
-from debias_eval.grading.normalize import squash
-from debias_eval.grading.numeric import approximate
-from debias_eval.grading.quantity import is_name, quantity, ungrouped
+from debias_eval.grading.intervals import as_set, canonical, is_reals
+from debias_eval.grading.quantity import ungrouped
+from debias_eval.grading.relations import (
+    FLIP,
+    IN,
+    is_inequality,
+    is_named,
+    shortened,
+    states_constant,
+    value_of,
+    works_out,
+)
 from debias_eval.grading.structure import EQ, NE, Leaf, Relation, Seq, Shape, shape
 
-_APPROX = "\\approx"
-_IN = "\\in"
-_FLIP = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", EQ: EQ, NE: NE}
-_UPWARD = frozenset({"<", "\\le"})
-_DOWNWARD = frozenset({">", "\\ge"})
-_OPEN_ENDS = frozenset({"-\\infty", "\\infty", "+\\infty"})
-_REALS = frozenset({"\\mathbb{R}", "\\mathbbR", "\\text{allrealnumbers}", "allrealnumbers", "\\R"})
-_TUPLES = frozenset({"()", "[]", "[)", "(]"})
 _UNORDERED = frozenset({"", "{}"})
 
 # a reference in plain braces is a set; in a response they are LaTeX's invisible group
 _PLAIN_SET = re.compile(r"^\{([^{}()\[\]]+,[^{}()\[\]]+)\}$")
+
+_MARKED_CHOICE = re.compile(
+    r"^(?:\\text\{\s*)?\(([A-J])\)(?:\s*\})?\s*(?:\\text\{\s*)?(?=[\w\\$-])"
+)
+_BARE_CHOICE = re.compile(r"^(?:\\text\{\s*)?\(?([A-J])\)?\s*\}?$")
 
 
 class Decider(Protocol):
@@ -48,13 +54,31 @@ def same_answer(gold: str, pred: str, decider: Decider) -> bool | None:
     Raises:
         LimitExceededError: One of them is too large to be read or evaluated.
     """
+    chosen = _same_choice(gold, pred)
+    if chosen is not None:
+        return chosen
     comparison = _Comparison(decider)
     gold = _PLAIN_SET.sub(r"\\{\1\\}", gold)
     plain_gold, plain_pred = ungrouped(gold), ungrouped(pred)
     verdict = comparison.same(_only(shape(plain_gold)), _only(shape(plain_pred)))
     if verdict or (plain_gold, plain_pred) == (gold, pred):
         return verdict
+    if _is_tuple(shape(gold)) or _is_tuple(shape(pred)):
+        return verdict  # 123,456 is a number or a bare list, and (123,456) neither
     return comparison.same(shape(gold), shape(pred)) or verdict
+
+
+def _same_choice(gold: str, pred: str) -> bool | None:
+    """Whether ``(B) 12`` and ``B`` choose the same; None where they are no such pair."""
+    for marked, bare in ((gold, pred), (pred, gold)):
+        choice, letter = _MARKED_CHOICE.match(marked), _BARE_CHOICE.match(bare)
+        if choice is not None and letter is not None:
+            return choice[1] == letter[1]
+    return None
+
+
+def _is_tuple(item: Shape) -> bool:
+    return isinstance(item, Seq) and item.brackets == "()"
 
 
 def _only(item: Shape) -> Shape:
@@ -70,7 +94,7 @@ class _Comparison:
         self._decider = decider
 
     def same(self, g: Shape, p: Shape) -> bool | None:
-        g, p = _canonical(g), _canonical(p)
+        g, p = canonical(g), canonical(p)
         if g == p:
             return True
         if isinstance(g, Relation) and isinstance(p, Relation):
@@ -127,20 +151,21 @@ class _Comparison:
         return None if unknown else True
 
     def _relation_and_value(self, relation: Relation, value: Shape, *, pred: Shape) -> bool | None:
-        interval = _as_set(relation)
+        interval = as_set(relation)
         if interval is not None and isinstance(value, Seq):
             return self.same(interval, value)
-        if interval is not None and isinstance(value, Leaf) and value.text in _REALS:
+        if interval is not None and isinstance(value, Leaf) and is_reals(value.text):
             return self.same(interval, value)
-        inner = _value_of(relation)
-        if inner is None and relation is pred and _states_constant(relation):
+        inner = value_of(relation)
+        stated = states_constant(relation) if relation is pred else works_out(relation)
+        if inner is None and stated:
             inner = relation.sides[-1]
         if inner is not None:
             return self.same(inner, value)
-        return None if _is_inequality(relation) and isinstance(value, Seq) else False
+        return None if is_inequality(relation) and isinstance(value, Seq) else False
 
     def _relations(self, g: Relation, p: Relation) -> bool | None:
-        g, p = _shortened(g), _shortened(p)
+        g, p = shortened(g), shortened(p)
         if g.operators == p.operators and self._ordered(g.sides, p.sides):
             return True
         if len(g.sides) != len(p.sides):
@@ -150,17 +175,17 @@ class _Comparison:
         return self._pairs(g, p)
 
     def _as_sets(self, g: Relation, p: Relation) -> bool | None:
-        g_set, p_set = _as_set(g), _as_set(p)
+        g_set, p_set = as_set(g), as_set(p)
         if g_set is not None and p_set is not None:
             return self.same(g_set, p_set)
         # 1 \le |z| \le 3/2 against z \in [...] \cup [...]: solving is the worker's business
-        solvable = (g_set is None) != (p_set is None) and (_is_inequality(g) or _is_inequality(p))
+        solvable = (g_set is None) != (p_set is None) and (is_inequality(g) or is_inequality(p))
         return None if solvable else False
 
     def _chains(self, g: Relation, p: Relation) -> bool | None:
         if g.operators == p.operators:
             return self._ordered(g.sides, p.sides)
-        flipped = tuple(_FLIP.get(op, op) for op in reversed(p.operators))
+        flipped = tuple(FLIP.get(op, op) for op in reversed(p.operators))
         if g.operators == flipped:
             return self._ordered(g.sides, tuple(reversed(p.sides)))
         return False
@@ -168,9 +193,14 @@ class _Comparison:
     def _pairs(self, g: Relation, p: Relation) -> bool | None:
         """Two-sided relations: one is a multiple of the other."""
         (g_op,), (p_op,) = g.operators, p.operators
-        if _IN in {g_op, p_op} or p_op not in {g_op, _FLIP.get(g_op)}:
-            return self._as_sets(g, p) if _IN in {g_op, p_op} else False
-        if g_op == EQ and _named(g) and _named(p) and not all(isinstance(s, Leaf) for s in g.sides):
+        if IN in {g_op, p_op} or p_op not in {g_op, FLIP.get(g_op)}:
+            return self._as_sets(g, p) if IN in {g_op, p_op} else False
+        if (
+            g_op == EQ
+            and is_named(g)
+            and is_named(p)
+            and not all(isinstance(s, Leaf) for s in g.sides)
+        ):
             return _all([self.same(g.sides[0], p.sides[0]), self.same(g.sides[1], p.sides[1])])
         texts = [s.text for s in (*g.sides, *p.sides) if isinstance(s, Leaf)]
         if len(texts) < 4:
@@ -197,7 +227,7 @@ def _all_relations(items: Iterable[Shape]) -> bool:
 def _without_shared_name(items: tuple[Shape, ...]) -> tuple[Shape, ...]:
     """``x=1, x=2`` as 1, 2; items with several names, or none, stay."""
     first = items[0]
-    if not isinstance(first, Relation) or not _named(first):
+    if not isinstance(first, Relation) or not is_named(first):
         return items
     values = [
         item.sides[1]
@@ -207,131 +237,3 @@ def _without_shared_name(items: tuple[Shape, ...]) -> tuple[Shape, ...]:
         and item.sides[0] == first.sides[0]
     ]
     return tuple(values) if len(values) == len(items) else items
-
-
-def _canonical(item: Shape) -> Shape:
-    """Names of the whole line become an interval; a difference of sets becomes a union."""
-    if isinstance(item, Leaf) and squash(item.text) in _REALS:
-        return Seq("()", (Leaf("-\\infty"), Leaf("\\infty")))
-    if isinstance(item, Seq) and item.brackets == "-" and len(item.items) == 2:
-        base, removed = (_canonical(part) for part in item.items)
-        points = (
-            removed.items if isinstance(removed, Seq) and removed.brackets in _UNORDERED else None
-        )
-        if (
-            isinstance(base, Seq)
-            and base.brackets in _TUPLES
-            and points
-            and all(isinstance(x, Leaf) for x in points)
-        ):
-            return _punctured(base, [x for x in points if isinstance(x, Leaf)])
-    return item
-
-
-def _punctured(base: Seq, points: list[Leaf]) -> Shape:
-    """(a,b) without points inside it, as a union of intervals in ascending order."""
-    keyed: list[tuple[float, Leaf]] = []
-    for point in points:
-        node = quantity(point.text).node
-        found = approximate(node) if node is not None else None
-        if found is None:
-            return Seq("-", (base, Seq("{}", tuple(points))))
-        keyed.append((found[0].real, point))
-    ends = [
-        base.items[0],
-        *(leaf for _, leaf in sorted(keyed, key=lambda pair: pair[0])),
-        base.items[1],
-    ]
-    last = len(ends) - 2
-    parts = tuple(
-        Seq(
-            (base.brackets[0] if i == 0 else "(") + (base.brackets[1] if i == last else ")"),
-            (ends[i], ends[i + 1]),
-        )
-        for i in range(last + 1)
-    )
-    return Seq("U", parts)
-
-
-def _named(relation: Relation) -> bool:
-    """Whether a relation's first side is a name, or a tuple of names."""
-    first = relation.sides[0]
-    if isinstance(first, Leaf):
-        return is_name(first.text)
-    return isinstance(first, Seq) and all(
-        isinstance(i, Leaf) and is_name(i.text) for i in first.items
-    )
-
-
-def _shortened(relation: Relation) -> Relation:
-    r"""``x = 5+5+1 = 1/3 \\approx 0.33`` says x = 1/3."""
-    sides, operators = relation.sides, relation.operators
-    if EQ in operators and _APPROX in operators:
-        cut = operators.index(_APPROX)
-        sides, operators = sides[: cut + 1], operators[:cut]
-    if operators == (_APPROX,):
-        operators = (EQ,)
-    if len(sides) > 2 and set(operators) == {EQ}:
-        return Relation((sides[0], sides[-1]), (EQ,))
-    return Relation(sides, operators)
-
-
-def _value_of(relation: Relation) -> Shape | None:
-    """What an assignment or membership assigns; None for an equation or inequality."""
-    chained = len(relation.sides) > 2
-    short = _shortened(relation)
-    if len(short.sides) != 2:
-        return None
-    (operator,) = short.operators
-    if operator in {EQ, _IN} and (_named(short) or (chained and operator == EQ)):
-        return short.sides[1]
-    return None
-
-
-def _states_constant(relation: Relation) -> bool:
-    """Whether a prediction works something out, as in ``2+3 = 5``: then it answers 5."""
-    first = relation.sides[0]
-    return (
-        set(relation.operators) == {EQ}
-        and isinstance(first, Leaf)
-        and not re.search(r"(?<!\\)(?<![A-Za-z])[A-Za-z]", first.text)
-    )
-
-
-def _is_inequality(relation: Relation) -> bool:
-    return all(op in _UPWARD | _DOWNWARD for op in relation.operators)
-
-
-def _as_set(relation: Relation) -> Shape | None:
-    """The interval that an inequality in one name describes; None where it is none."""
-    relation = _shortened(relation)
-    sides, operators = relation.sides, relation.operators
-    if len(sides) == 2 and operators[0] == _IN:
-        return sides[1] if _named(relation) else None
-    if len(sides) == 2 and operators[0] == NE and _named(relation):
-        whole = Seq("()", (Leaf("-\\infty"), Leaf("\\infty")))
-        return Seq("-", (whole, Seq("{}", (sides[1],))))
-    if not _is_inequality(relation):
-        return None
-    if all(op in _DOWNWARD for op in operators):
-        sides, operators = sides[::-1], tuple(_FLIP[op] for op in reversed(operators))
-    if not all(op in _UPWARD for op in operators):
-        return None
-    return _interval(sides, operators)
-
-
-def _interval(sides: tuple[Shape, ...], operators: tuple[str, ...]) -> Shape | None:
-    r"""Ascending sides, e.g. -2 \\le x < 7, as [-2,7)."""
-    names = [
-        isinstance(s, Leaf) and is_name(s.text) and "|" not in s.text and s.text not in _OPEN_ENDS
-        for s in sides
-    ]
-    if len(sides) == 3 and names == [False, True, False]:
-        left = "[" if operators[0] == "\\le" else "("
-        right = "]" if operators[1] == "\\le" else ")"
-        return Seq(left + right, (sides[0], sides[2]))
-    if len(sides) == 2 and names == [True, False]:
-        return Seq("(" + ("]" if operators[0] == "\\le" else ")"), (Leaf("-\\infty"), sides[1]))
-    if len(sides) == 2 and names == [False, True]:
-        return Seq(("[" if operators[0] == "\\le" else "(") + ")", (sides[0], Leaf("\\infty")))
-    return None

@@ -38,7 +38,7 @@ def parse(text: str) -> Node:
     tokens = tokenize(text)
     if not tokens:
         raise ParseError("empty")
-    parser = _Parser(tokens)
+    parser = Parser(tokens)
     node = parser.sum()
     if parser.peek() is not None:
         raise ParseError(f"unexpected {parser.peek()!r}")
@@ -53,7 +53,7 @@ def _number(text: str) -> Num:
     )
 
 
-class _Parser:
+class Parser:
     """Recursive descent over tokens; depth is bounded by `check_answer_size`."""
 
     def __init__(self, tokens: list[str]) -> None:
@@ -63,6 +63,7 @@ class _Parser:
         self._bars = 0  # inside |...| the next bar closes instead of multiplying
 
     def peek(self) -> str | None:
+        """The next token, None at the end."""
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
     def _next(self) -> str:
@@ -78,6 +79,7 @@ class _Parser:
             raise ParseError(f"expected {piece!r}, found {found!r}")
 
     def sum(self) -> Node:
+        """The sum that starts here; what follows it stays unread."""
         terms = [self._signed_term()]
         while self.peek() in {"+", "-"}:
             terms.append(self._signed_term())
@@ -318,6 +320,13 @@ class _Parser:
             radicand = self._group("{", "}")
         else:
             radicand = self._base()
+        return self._rooted(radicand, index)
+
+    def _rooted(self, radicand: Node, index: Node) -> Node:
+        """The root; an odd root of a negative number is the negative one, as schools teach it."""
+        odd = isinstance(index, Num) and index.value % 2 == 1
+        if odd and isinstance(radicand, Op) and radicand.kind == "neg":
+            return Op("neg", (self._rooted(radicand.args[0], index),))
         return Op("pow", (radicand, Op("div", (Num(Fraction(1)), index))))
 
     def _logarithm(self, name: str) -> Node:

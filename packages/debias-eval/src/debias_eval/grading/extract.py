@@ -24,7 +24,7 @@ class Extracted:
     how: How
 
 
-_BOX = re.compile(r"\\?(?:begin)?(?:boxed|fbox)(?![A-Za-z])\s*")
+_BOX = re.compile(r"\\?(?:begin)?(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
 _HASHES = re.compile(r"####[ \t]*([^\n]*)")
 _PHRASE = re.compile(
     r"(?:\*\*)?\b(?:(?:final\s+)?answers?\b(?:\s+(?:choice|to\s+(?:the|this)\s+\w+))?\s*(?:\*\*)?\s*(?:(?:is|are)\b(?:\s+(?:therefore|thus|then|given\s+by|equal\s+to))?\s*:?|:|=)|答案(?:是|为|：|:))(?:\s*\*\*)?",
@@ -44,7 +44,7 @@ _MATH = re.compile(
 )
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.\\])(?P<sign>-)?(?P<currency>[$€£¥]\s?)?(?P<value>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:\s?/\s?\d+)?|\.\d+)"
-    r"(?P<percent>\s?(?:\\?%|percent(?:age)?\b|pct\b))?(?![0-9_#])"
+    r"(?P<scale>\s(?:thousand|million|billion|trillion)\b)?(?P<percent>\s?(?:\\?%|per\s?cent(?:age)?\b|pct\b))?(?![0-9_#])"
 )
 _CODE = re.compile(
     r"(?<![\\A-Za-z])(?!(?:arc)?(?:sin|cos|tan|cot|sec|csc)|log|exp|sqrt|max|min|gcd|lcm|mod|abs|det|binom)"
@@ -59,7 +59,11 @@ _INERT = re.compile(
 _MATH_WORDS = frozenset({
     "and", "or", "sin", "cos", "tan", "cot", "sec", "csc", "log", "ln", "exp", "sqrt", "pi",
     "gcd", "lcm", "max", "min", "mod", "infinity", "inf", "oo", "abc", "abs",
+    "thousand", "million", "billion", "trillion",
 })  # fmt: skip
+_VERB = re.compile(r"(?<![\\A-Za-z])(?:is|are|was|equals)\s+\S", re.IGNORECASE)
+_MAX_SENTENCE = 500
+_MAX_TAIL = 60
 _TAIL_IS = re.compile(r"^.*\b(?:is|are|equals?|be)\b\s*:?\s*(?=\S)", re.IGNORECASE | re.DOTALL)
 _AFTER_BOX = re.compile(r"\s*\$?\s*(\\?%|percent(?:age)?\b|pct\b)")
 
@@ -165,7 +169,17 @@ def _from_text(text: str) -> Extracted | None:
         return Extracted(stripped, "whole")
     if _CODE.search(stripped):
         return None
-    return _from_prose(stripped, first=False)
+    return _from_prose(stripped, first=False) or _from_last_words(stripped)
+
+
+def _from_last_words(text: str) -> Extracted | None:
+    """What a single sentence without numbers says that something is."""
+    if len(text) > _MAX_SENTENCE:
+        return None
+    tail = _TAIL_IS.sub("", text)
+    said = tail != text and "\n" not in text and not re.search(r"\d", text)
+    short = len(tail) <= _MAX_TAIL and is_bare(tail)
+    return Extracted(tail.rstrip("."), "phrase") if said and short else None
 
 
 def is_bare(text: str) -> bool:
@@ -188,6 +202,8 @@ def is_bare(text: str) -> bool:
             for w in _WORDS.findall(outside)
             if w.lower() not in _MATH_WORDS and not is_unit_word(w)
         ]
+    if _VERB.search(plain):
+        return False
     has_digit = any(c.isdigit() for c in plain)
     return len(long_words) <= (0 if has_digit else 2) or (len(long_words) <= 1 and not has_digit)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from debias_eval.grading.limits import MAX_ANSWER_CHARS, MAX_RESPONSE_CHARS, LimitExceededError
 from debias_eval.grading.normalize import squash
 from debias_eval.grading.profiles import Profile, get_profile
+from debias_eval.grading.quantity import words_of
 from debias_eval.grading.verdict import Verdict
 from debias_eval.grading.workers import Comparison
 
@@ -133,9 +134,17 @@ def _compare(gold_form: str, extracted: str, prediction: str, profile: Profile) 
 def _whole_text(gold_form: str, prediction: str, profile: Profile) -> Verdict:
     """The last chance of an answer in words: the prediction as a whole is the reference's text."""
     in_words = len(prediction) <= MAX_ANSWER_CHARS and "boxed" not in prediction
-    if in_words and squash(profile.normalize(prediction)) == squash(gold_form):
+    if in_words and _same_text(gold_form, profile.normalize(prediction)):
         return Verdict("correct", prediction.strip(), "string")
     return Verdict("unparsed", None, "none", "no answer found")
+
+
+def _same_text(gold_form: str, pred_form: str) -> bool:
+    """Whether two normal forms are the same text or, quoted or not, the same words."""
+    if squash(gold_form) == squash(pred_form):
+        return True
+    gold, pred = words_of(gold_form), words_of(pred_form)
+    return gold is not None and pred is not None and gold.certain and gold.text == pred.text
 
 
 def _finish(task: _Open, comparison: Comparison) -> Verdict:

@@ -1,10 +1,12 @@
-r"""The ``minerva`` profile: normalisation of Lewkowycz et al. (2022), appendix D.
+r"""The ``minerva`` profiles: lm-evaluation-harness's ``minerva_math``, version 3.1 (MIT).
 
-As in lm-evaluation-harness's ``minerva_math``: the answer stands in "Final Answer: The final
-answer is … I hope it is correct.", is normalised by replacements, and is right where the texts are
-equal or where the difference of the two LaTeX expressions simplifies to 0. Differences: the last
-box counts where that sentence is missing (the harness scores such responses as wrong, a protocol
-for instruction-tuned models cannot), and the symbolic test runs in a limited worker process.
+The answer stands in "Final Answer: The final answer is … I hope it is correct.", is normalised by
+the replacements of Lewkowycz et al. (2022), appendix D, with the harness's later corrections, and
+is right where the texts are equal or the difference of the two LaTeX expressions simplifies to 0
+(in a limited worker process here; see `sympy_latex` for how they are read).
+
+``minerva-strict`` takes the answer from that sentence alone, as the harness does. ``minerva`` takes
+the last box where the sentence is missing, for models that were not shown the sentence.
 """
 
 from __future__ import annotations
@@ -13,9 +15,7 @@ import re
 
 from debias_eval.grading.extract import is_bare, last_box
 
-_SENTENCE = re.compile(
-    r"Final Answer: The final answer is(.*?)\. I hope it is correct\.", re.DOTALL
-)
+_SENTENCE = re.compile(r"Final Answer: The final answer is(.*?). I hope it is correct\.")
 _REPLACED = (
     ("an ", ""), ("a ", ""), (".$", "$"), ("\\$", ""), ("\\ ", ""), (" ", ""), ("mbox", "text"),
     (",\\text{and}", ","), ("\\text{and}", ","), ("\\text{m}", "\\text{}"),
@@ -35,7 +35,21 @@ _UNWRAPPED = (
 )
 _MATH = re.compile(r"^.*?\$(.*?)\$.*$")
 _FRAC = re.compile(r"frac([^{])(.)")
-_SQRT = re.compile(r"sqrt([^{])")
+_ROOT_INDEX = re.compile(r"sqrt(\[[^\]]*\])(\w)")
+_SQRT = re.compile(r"sqrt(?!\[)([^{])")
+_GROUPED = re.compile(r"-?\d{1,3}(?:,\d{3})+")
+_COMMANDS = re.compile(r"(\\[a-zA-Z]+)")
+_WORDS = tuple(word for word in _REMOVED if word.isalpha())
+_LONE_WORD = re.compile(rf"(?<!\\)\b(?:{'|'.join(_WORDS)})\b")
+
+
+def extract_sentence(response: str) -> str | None:
+    """The normalised answer of the first final-answer sentence; None where there is none."""
+    found = _SENTENCE.search(response + " I hope it is correct.")
+    if found is not None:
+        return normalize(found[1].strip())
+    bare = "Final Answer" not in response and is_bare(response.strip())
+    return normalize(response) if bare else None
 
 
 def extract(response: str) -> str | None:
@@ -48,18 +62,27 @@ def extract(response: str) -> str | None:
 
 
 def normalize(answer: str) -> str:
-    """The paper's normal form of an answer."""
-    answer = answer.strip().split("=")[-1]
+    """The harness's normal form of an answer."""
+    # unit words go while spaces still tell them apart, then once more where they touch something
+    answer = _LONE_WORD.sub("", answer.strip().split("=")[-1])
     for before, after in _REPLACED:
         answer = answer.replace(before, after)
     for expression in _REMOVED:
-        answer = answer.replace(expression, "")
+        answer = _without(answer, expression)
     answer = _MATH.sub(r"$\1$", answer)
     for pattern in _UNWRAPPED:
         answer = pattern.sub(r"\1", answer)
     answer = _FRAC.sub(r"frac{\1}{\2}", answer)
-    answer = _SQRT.sub(r"sqrt{\1}", answer).replace("$", "")
-    return answer.replace(",", "") if answer.replace(",", "").isdecimal() else answer
+    answer = _SQRT.sub(r"sqrt{\1}", _ROOT_INDEX.sub(r"sqrt\1{\2}", answer)).replace("$", "")
+    return answer.replace(",", "") if _GROUPED.fullmatch(answer) else answer
+
+
+def _without(text: str, expression: str) -> str:
+    """`text` without an expression; words stay inside the names of commands (``ft`` in left)."""
+    if not expression.isalpha():
+        return text.replace(expression, "")
+    parts = _COMMANDS.split(text)
+    return "".join(p if i % 2 else p.replace(expression, "") for i, p in enumerate(parts))
 
 
 def equal(reference: str, prediction: str) -> bool | None:

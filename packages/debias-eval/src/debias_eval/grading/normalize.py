@@ -42,9 +42,12 @@ _RENAMED = {
     "biggr": "", "boldsymbol": "", "mathbf": "", "bf": "", "bm": "", "mathit": "", "mathsf": "",
     "bold": "", "pmb": "", "nonumber": "", "hfill": "", "hline": "", "rm": "", "space": " ",
     "nobreakspace": " ", "degree": "^\\circ", "pounds": "£", "ast": "*", "slash": "/",
+    "langle": "(", "rangle": ")",
     "ge": "ge", "colon": ":", "centerdot": "cdot", "bullet": "cdot", "empty": "emptyset",
 }  # fmt: skip
-_LITERAL = frozenset({"{", "}", "[", "]", "|", " ", "", "^\\circ", "£", "*", "/", ":", "i"})
+_LITERAL = frozenset(
+    {"{", "}", "[", "]", "|", " ", "", "^\\circ", "£", "*", "/", ":", "i", "(", ")"}
+)
 
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?\s*")
 _SET_BRACE = re.compile(r"\\([{}])")
@@ -63,14 +66,36 @@ _MATHRM = re.compile(r"\\(?:mathrm|operatorname|mathop)\s*\{")
 _FRAC_SHORT = re.compile(r"\\frac\s*(?:(\d)\s*(\d)|(\d)\s*(?=\{)|(\{[^{}]*\})\s*(\d))")
 _SQRT_SHORT = re.compile(r"\\sqrt\s*([0-9A-Za-z])")
 _MATRIX = re.compile(
-    r"\\(begin|end)\s*\{\s*(?:[bBvVsp]?(?:small)?matrix\*?|array)\s*\}(?:\s*\{[lcr|\s]*\})?"
+    r"\\(begin|end)\s*\{\s*(?:[bBsp]?(?:small)?matrix\*?|array)\s*\}(?:\s*\{[lcr|\s]*\})?"
 )
+_BOLD = re.compile(r"(?<![\w)\]}*])\*\*(?=[^\s*])|(?<=[^\s*])\*\*(?![\w(\[{\\*])")
+_ROOT_SIGN = re.compile(r"√\s*(\d+(?:\.\d+)?)")
+_SLANTED = re.compile(r"\^\{?(\d+)\}?\s*/\s*_\{?(\d+)\}?")
+_QUOTED_NUMBER = re.compile(r"\\text\s*\{\s*(-?\d+(?:\.\d+)?)\s*\}")
+_DOTTED = re.compile(r"(?<=\d)(\.\d*)\\dot\s*\{?(\d)\}?")
+_DIGITS_GO_ON = re.compile(r"(?<=\d)(\.\d{0,20}?)(\d{1,3}?)\2{2,40}(?:\.\.\.|…|\\l?dots)")
+_DOTS = re.compile(r"(\d\.\d+)(?:\.\.\.|…|\\l?dots(?![A-Za-z]))")
+_LEADING_RELATION = re.compile(r"^(?:=|\\approx(?![A-Za-z])|\\equiv(?![A-Za-z]))\s*")
+_BASES = (
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+_BASE_NAME = re.compile(r"_\s*\{?\s*\\text\s*\{\s*(" + "|".join(_BASES) + r")\s*\}\s*\}?")
 _ALIGN = re.compile(r"\\(?:begin|end)\s*\{(?:align|aligned|equation|gather|cases|split)\*?\}")
 _LOOSE_SPACE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 _BRACED_DEGREE = re.compile(r"\^\s*\{\s*\\circ\s*\}")
 _SPACE_RUN = re.compile(r"\s+")
 _SPACE_AROUND = re.compile(r"\s*([(){}\[\],;:=<>+*/^_|!&])\s*")
-_TRAILING = re.compile(r"(?:[\s.,;:]|\\\\)+$")
+_TRAILING = " \t\r\n\f\v.,;:\\"
 _PLAIN_OPERATORS = (("<=", r"\le "), (">=", r"\ge "), ("!=", r"\ne "), ("**", "^"), ("==", "="))
 
 
@@ -82,6 +107,7 @@ def normalize(text: str) -> str:
     numbers go (``10,\!080`` and ``10,080`` become ``10080``); a set's braces become ``\{ \}``,
     all others are invisible groups.
     """
+    text = _ROOT_SIGN.sub(r"\\sqrt{\1}", _BOLD.sub("", text))
     text = text.translate(_SPACES).translate(_SIGNS)
     text = _strip_delimiters(text)
     text = _GROUPED_COMMA.sub("", text)
@@ -96,16 +122,34 @@ def normalize(text: str) -> str:
     text = _COMMAND.sub(_rename, text)
     for plain, command in _PLAIN_OPERATORS:
         text = text.replace(plain, command)
-    text = _shorthand(text)
+    text = _written_out(_shorthand(text))
     text = _BRACED_DEGREE.sub(r"^\\circ ", text)
     text = _SPACE_RUN.sub(" ", text)
     text = _SPACE_AROUND.sub(r"\1", text)
-    return _TRAILING.sub("", text.strip()).strip()
+    return _inward(_LEADING_RELATION.sub("", text.strip().rstrip(_TRAILING)))
 
 
 def squash(text: str) -> str:
     """The text without spaces (but those between digits: 1 2 is not 12), to compare as a string."""
     return _LOOSE_SPACE.sub("", text)
+
+
+def _written_out(text: str) -> str:
+    r"""Numbers in rarer notations: ``0.3\dot{6}``, ``0.36...``, ``^3/_4``, ``31_{\text{four}}``."""
+    text = _SLANTED.sub(r"\\frac{\1}{\2}", _QUOTED_NUMBER.sub(r"\1", text))
+    text = _DOTTED.sub(r"\1\\overline{\2}", text)
+    text = _DIGITS_GO_ON.sub(r"\1\\overline{\2}", text)
+    text = _DOTS.sub(r"\1", text)
+    return _BASE_NAME.sub(lambda match: f"_{{{_BASES.index(match[1]) + 2}}}", text)
+
+
+def _inward(text: str) -> str:
+    """``]0,1[`` as ``(0,1)``."""
+    opened, inner, closed = text[:1], text[1:-1], text[-1:]
+    outward = opened and opened in "[]" and closed in "[]" and (opened, closed) != ("[", "]")
+    if not outward or "[" in inner or "]" in inner or not ("," in inner or ";" in inner):
+        return text
+    return ("[" if opened == "[" else "(") + inner + ("]" if closed == "]" else ")")
 
 
 def _rename(match: re.Match[str]) -> str:

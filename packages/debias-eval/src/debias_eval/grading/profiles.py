@@ -97,6 +97,14 @@ PROFILES: dict[str, Profile] = {
             minerva.equal,
         ),
         Profile(
+            "minerva-strict",
+            "lm-evaluation-harness minerva_math: no answer without its sentence",
+            minerva.extract_sentence,
+            lambda text: minerva.normalize(extract_reference(text)),
+            _unchanged,
+            minerva.equal,
+        ),
+        Profile(
             "gsm8k",
             "Cobbe et al. (2021); lm-evaluation-harness gsm8k",
             gsm8k.extract,

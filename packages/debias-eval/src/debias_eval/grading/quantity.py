@@ -30,6 +30,12 @@ _NUMBER_WORDS = {
         ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
     )
 }
+_SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_SCALE = re.compile(
+    r"^(?P<number>[-+]?\s*(?:\d+(?:,\d{3})*\.?\d*|\.\d+))\s*(?:\\text\s*\{\s*)?"
+    rf"(?P<scale>{'|'.join(_SCALES)})\b\s*\}}?\s*(?:\\text\s*\{{)?(?P<rest>[A-Za-z /.]*)\}}?$"
+)
+_ARTICLE = re.compile(r"^(?:a|an|the)\s+(?=\S)")
 _NOT_WORD = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -60,11 +66,21 @@ def quantity(text: str) -> Quantity:
     text = text.strip()
     if (match := _WHOLE_TEXT.match(text)) is not None:
         text = match[1].strip()
-    text, percent = split_percent(strip_currency(text))
+    text, percent = split_percent(_scaled(strip_currency(text)))
     text, unit = split_unit(text.strip())
     text = _MOD.sub("", _plain_number(strip_currency(text.strip())))
     text = _NUMBER_WORDS.get(text.lower(), text)
     return Quantity(text, percent, unit, _tree(text))
+
+
+def _scaled(text: str) -> str:
+    r"""``3.2\text{ million dollars}`` as ``3.2*10^{6}\text{dollars}``."""
+    match = _SCALE.match(text)
+    if match is None:
+        return text
+    rest = match["rest"].strip()
+    number = match["number"].replace(",", "").replace(" ", "")
+    return f"{number}*10^{{{_SCALES[match['scale']]}}}" + (f"\\text{{{rest}}}" if rest else "")
 
 
 def ungrouped(text: str) -> str:
@@ -121,7 +137,8 @@ def words_of(text: str) -> Words | None:
         return None
     letters = re.findall(r"[A-Za-z]+", plain)
     long = max(map(len, letters)) >= _MIN_CERTAIN_LETTERS
-    return Words(_NOT_WORD.sub(" ", plain).strip().lower(), long or "\\text" in text)
+    spoken = _ARTICLE.sub("", _NOT_WORD.sub(" ", plain).strip().lower())
+    return Words(spoken, long or "\\text" in text)
 
 
 def agrees_as_decimal(decimal: Num, value: Fraction) -> bool:

@@ -3,9 +3,10 @@ r"""The ``qwen`` profile: the rules of Qwen2.5-Math's evaluation (`evaluation/{p
 Written to give its verdicts, which published numbers rest on, its lenient ones included: a relative
 tolerance of 1e-4 on all numbers (12000 = 12001), percent by a factor of 100 either way (50 = 0.5),
 bracket types ignored, units stripped anywhere, single letters among them. What the original does
-by running text as Python or sympy code is done by parsing instead, in limited worker processes;
-number words are read up to twelve and for tens only; the units are this package's own, with a few
-words and letters beside it, not the original's.
+by running text as Python or sympy code is done by parsing instead, in limited worker processes (see
+`sympy_latex`). What differs: the units are this package's own, with a few words and letters beside
+them, not the original's list; text that only Python reads (a set of tuples) or that breaks off
+behind an operator is read as nothing.
 """
 
 from __future__ import annotations
@@ -21,21 +22,47 @@ Symbolic = Callable[[str, str], bool]
 
 _RELATIVE_TOLERANCE = 1e-4
 _NUMBER = re.compile(r"-?\d*\.?\d+")
+_MAX_DIGITS = 4_000
 _CHOICE = re.compile(r"\b(A|B|C|D|E)\b")
+# what this package calls a unit and the original leaves in its place
+_NO_UNITS = frozenset({
+    "dollar", "dollars", "usd", "buck", "bucks", "cent", "cents", "euro", "euros", "eur", "yuan",
+    "rmb", "week", "weeks", "dozen", "dozens", "in", "foot", "kilogram", "kilograms", "gram",
+    "grams", "pound", "pounds", "ounce", "ounces", "oz", "ton", "tons", "cup", "cups",
+    "kilometer", "kilometers", "centimeter", "centimeters", "millimeter", "millimeters",
+    "radian", "radians", "rad", "degree celsius", "watt", "watts", "joule", "joules", "newton",
+    "newtons", "hertz", "hz", "volt", "volts",
+})  # fmt: skip
 # longest first, or "cm" would leave the c of "cm" behind
 _UNITS = sorted(
-    {*KNOWN_UNITS, *"acdghlmost", "east", "west", "north", "south", "percent", "cubic", "square"},
+    {
+        *(KNOWN_UNITS - _NO_UNITS),
+        *"acdghlmost",
+        "east",
+        "west",
+        "north",
+        "south",
+        "percent",
+        "cubic",
+        "square",
+    },
     key=lambda unit: (-len(unit), unit),
 )
 _UNIT_PATTERNS = tuple(
     (unit, re.compile(r"(^|\W)" + re.escape(unit) + r"s?($|\W)")) for unit in _UNITS
 )
-_NUMBER_WORDS = {
-    word: str(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
-    )
-} | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "hundred": "100"}
+_UNITS_IN_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+)  # fmt: skip
+_TENS_IN_WORDS = (
+    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+)  # fmt: skip
+_SMALL_WORDS = {word: value for value, word in enumerate(_UNITS_IN_WORDS)} | {
+    word: 10 * value for value, word in enumerate(_TENS_IN_WORDS, start=2)
+}
+_LARGE_WORDS = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 _SPELLED = (
     ("\\!", ""), ("bmatrix", "pmatrix"), ("tfrac", "frac"), ("dfrac", "frac"), ("\\neq", "\\ne"),
     ("\\leq", "\\le"), ("\\geq", "\\ge"), ("\\left", ""), ("\\right", ""), ("\\{", "{"),
@@ -56,6 +83,8 @@ def extract(response: str) -> str | None:
         answer = response.rsplit("he answer is", maxsplit=1)[-1]
     elif "final answer is" in response:
         answer = response.rsplit("final answer is", maxsplit=1)[-1]
+    elif "答案是" in response:
+        answer = response.split("答案是")[1].strip().split("\n\n", maxsplit=1)[0]
     elif is_bare(response.strip()):
         answer = response  # a bare answer, which the original never meets
     else:
@@ -99,13 +128,34 @@ def strip_string(text: str) -> str:
     text = text.replace("^{\\circ}", "").replace("^\\circ", "")
     for sign in ("\\$", "$", "\\(", "\\)"):
         text = text.replace(sign, "")
-    text = _NUMBER_WORDS.get(text.strip().lower(), text)
+    text = _number_words(text)
     text = re.sub(r"\\text\{(.*?)\}", r"\1", text)
     for name in _DROPPED:
         text = text.replace(name, "")
     text = text.replace("\\emptyset", "{}").replace("(-\\infty,\\infty)", "\\mathbb{R}")
     text = text.replace("\\%", "").replace("%", "").replace(" .", " 0.").replace("{.", "{0.")
     return _shorthand(_constants(text))
+
+
+def _number_words(text: str) -> str:
+    """The number that the number words of a text make; the text itself where it holds none.
+
+    As in the original everything that is no number word is ignored: "two apples" is 2, and so is
+    "2 million" 1000000.
+    """
+    words = text.replace("-", " ").lower().split()
+    found = [w for w in words if w in _SMALL_WORDS or w in _LARGE_WORDS or w == "hundred"]
+    if not found:
+        return str(int(text)) if text.isdecimal() and len(text) < _MAX_DIGITS else text
+    total = part = 0
+    for word in found:
+        if word in _LARGE_WORDS:
+            total, part = total + max(part, 1) * _LARGE_WORDS[word], 0
+        elif word == "hundred":
+            part = max(part, 1) * 100
+        else:
+            part += _SMALL_WORDS[word]
+    return str(total + part)
 
 
 def _without_units(text: str) -> str:
@@ -135,7 +185,14 @@ def _shorthand(text: str) -> str:
     text = re.sub(r"\\sqrt(\w+)", r"\\sqrt{\1}", text).replace(" ", "")
     text = re.sub(r"\\frac([^{])([^{])", r"\\frac{\1}{\2}", text)
     text = re.sub(r"\\frac([^{])(?=\{)", r"\\frac{\1}", text)
-    return re.sub(r"^(-?\d+)/(-?\d+)$", r"\\frac{\1}{\2}", text)
+    top, slash, bottom = text.partition("/")
+    if slash and "/" not in bottom and all(map(_is_fraction_part, (top, bottom))):
+        return f"\\frac{{{top}}}{{{bottom}}}"
+    return text
+
+
+def _is_fraction_part(text: str) -> bool:
+    return "sqrt" in text or re.fullmatch(r"-?(?:0|[1-9]\d*)", text) is not None
 
 
 def math_equal(prediction: str, reference: str, symbolic: Symbolic) -> bool:

@@ -33,6 +33,20 @@ _RELATION = re.compile(r"\\(?:lt|gt|le|ge|ne|in|approx|equiv|sim)(?![A-Za-z])|(?
 _CONNECTOR = re.compile(
     r"\s*(?:,|;)?\s*(?:\\text\{\s*(?:,|;)?\s*(?:and|or|,)\s*(?:,)?\s*\}|\\(?:and|or)(?![A-Za-z])|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))\s*(?:,)?\s*"
 )
+_OR = re.compile(
+    r"\s*(?:,|;)?\s*(?:\\text\{\s*,?\s*or\s*\}|\\or(?![A-Za-z])|(?<![A-Za-z\\])or(?![A-Za-z]))\s*"
+)
+_AND = re.compile(
+    r"\s*(?:,|;)?\s*(?:\\text\{\s*,?\s*and\s*\}|\\and(?![A-Za-z])|(?<![A-Za-z\\])and(?![A-Za-z]))\s*"
+)
+_COMMA = re.compile(",")
+_MAX_LOGIC = (
+    2  # levels at which inequalities are joined by words: an answer, or a set's description
+)
+_INEQUALITIES = frozenset({"<", ">", "\\le", "\\ge", NE})
+_BUILDER = re.compile(
+    r"^([A-Za-z])\s*(?:\\in\s*(?:\\mathbb\s*\{?R\}?|\\R))?\s*[|:]\s*(.+)$", re.DOTALL
+)
 _PM = re.compile(r"\\(pm|mp)(?![A-Za-z])\s*")
 _QUOTED = re.compile(r"^\\text\{([^{}]*)\}$")
 _SEVERAL = re.compile(r"[\d,;:]|\band\b")
@@ -56,8 +70,9 @@ class Seq:
 
     Attributes:
         brackets: ``()``, ``[]``, ``[)``, ``(]`` (ordered: tuples, intervals), ``{}`` (a set),
-            ``""`` (a bare list, unordered), ``U`` (a union), ``:`` (a ratio) or ``M`` (a matrix
-            of rows).
+            ``""`` (a bare list, unordered), ``U`` (a union), ``-`` (a difference of sets), ``or``
+            and ``and`` (inequalities joined by the word), ``:`` (a ratio) or ``M`` (a matrix of
+            rows).
         items: What stands between the separators.
     """
 
@@ -93,6 +108,9 @@ def _shape(text: str, level: int) -> Shape:
         text = quoted[1].strip()
     if level > 12:
         return Leaf(text)
+    joined = _joined_inequalities(text, level) if level < _MAX_LOGIC else None
+    if joined is not None:
+        return joined
     items = _split_list(text)
     if len(items) > 1:
         return _bare_list(items, level)
@@ -100,6 +118,24 @@ def _shape(text: str, level: int) -> Shape:
     if relation is not None:
         return relation
     return _value(text, level)
+
+
+def _joined_inequalities(text: str, level: int) -> Seq | None:
+    r"""``x<1 or x>2``, ``x>1 and x<3``, ``x<2, x \ne 1``; None for anything else."""
+    if not _RELATION.search(text):
+        return None
+    for kind, pattern in (("or", _OR), ("and", _AND), ("and", _COMMA)):
+        parts = [part.strip() for part in split_top(text, pattern)]
+        related = all(_RELATION.search(part) for part in parts)
+        if not related or not 1 < len(parts) <= MAX_ITEMS:
+            continue
+        items = [_shape(part, level + 1) for part in parts]
+        relations = [item for item in items if isinstance(item, Relation)]
+        operators = {operator for item in relations for operator in item.operators}
+        plain_comma = pattern is _COMMA and NE not in operators
+        if len(relations) == len(items) and operators <= _INEQUALITIES and not plain_comma:
+            return Seq(kind, tuple(items))
+    return None
 
 
 def _value(text: str, level: int) -> Shape:
@@ -166,23 +202,28 @@ def _relation(text: str, level: int) -> Relation | None:
 
 def _bracketed(text: str, level: int) -> Shape | None:
     if text.startswith("\\{") and text.endswith("\\}"):
-        inner = text[2:-2]
-        if _balanced(inner):
-            return (
-                Seq("{}", _items(_split_list(inner), level))
-                if inner.strip()
-                else Leaf("\\emptyset")
-            )
-        return None
+        return _braced(text[2:-2], level)
     if len(text) < 2 or text[0] not in "([" or text[-1] not in ")]":
         return None
-    inner = text[1:-1]
+    inner = text[1:-1].strip()
     if not _balanced(inner):
         return None
+    if _MATRIX.match(inner) is not None and inner.count("\\begin{pmatrix}") == 1:
+        return _value(inner, level + 1)  # an array between brackets
     items = _split_list(inner)
     if len(items) == 1 and text[0] == "(" and text[-1] == ")":
         return _shape(inner, level + 1)  # (x) is x
     return Seq(text[0] + text[-1], _items(items, level))
+
+
+def _braced(inner: str, level: int) -> Shape | None:
+    r"""``\{1,2\}``, or the solutions that ``\{x \mid x>2\}`` describes."""
+    described = _BUILDER.match(inner)
+    if described is not None and _RELATION.search(described[2]):
+        return _shape(described[2], level + 1)
+    if not _balanced(inner):
+        return None
+    return Seq("{}", _items(_split_list(inner), level)) if inner.strip() else Leaf("\\emptyset")
 
 
 def _items(items: list[str], level: int) -> tuple[Shape, ...]:

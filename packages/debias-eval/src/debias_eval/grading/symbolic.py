@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
+from typing import TypeAlias
 
 import sympy
 from latex2sympy2_extended.latex2sympy2 import latex2sympy
 from math_verify import verify
 from math_verify.grader import should_treat_as_complex
 
+from debias_eval.grading import sympy_latex
 from debias_eval.grading.compare import same_answer
 from debias_eval.grading.decide import FastDecider
-from debias_eval.grading.expression import parse
-from debias_eval.grading.normalize import normalize
 from debias_eval.grading.numeric import NotExactError, exact
 from debias_eval.grading.qwen import math_equal
-from debias_eval.grading.tree import Node, Num, ParseError, Sym
+from debias_eval.grading.tree import Node, Num, Sym
 
+_Read: TypeAlias = sympy.Basic | sympy.MatrixBase | None
+_BEYOND = re.compile(r"\\(?:begin|sum|prod|int|lim)(?![A-Za-z])")
 _DIGITS = 60
 _MANY_DIGITS = 400
 _TAME_BITS = 256
@@ -34,6 +37,7 @@ _FUNCTIONS = {
     "csc": sympy.csc, "arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan,
     "sinh": sympy.sinh, "cosh": sympy.cosh, "tanh": sympy.tanh, "exp": sympy.exp, "gcd": sympy.gcd,
     "lcm": sympy.lcm, "max": sympy.Max, "min": sympy.Min,
+    "conjugate": sympy.conjugate,
 }  # fmt: skip
 _OPERATORS = {
     "add": sympy.Add, "mul": sympy.Mul, "pow": sympy.Pow, "abs": sympy.Abs, "floor": sympy.floor,
@@ -49,7 +53,7 @@ def compare_texts(rule: str, gold: str, pred: str) -> bool | None:
     """Whether two normal forms are the same answer by a profile's rule; None where unknown."""
     if rule == "qwen":
         return math_equal(pred, gold, lenient_equal)
-    if rule == "minerva":
+    if rule.startswith("minerva"):
         return difference_vanishes(pred, gold)
     decided = same_answer(gold, pred, SymbolicDecider())
     return same_by_math_verify(gold, pred) if decided is None else decided
@@ -111,29 +115,73 @@ def same_expression(left: sympy.Expr, right: sympy.Expr, *, tame: bool) -> bool 
         return False
     if not difference.free_symbols and not difference.atoms(sympy.core.function.AppliedUndef):
         return _same_constant(left, difference, tame=tame)
-    return bool(sympy.simplify(difference) == 0)
+    if sympy.simplify(difference) == 0:
+        return True
+    factored = difference.replace(_is_root, lambda root: sympy.factor(root.base) ** root.exp)
+    return bool(factored != difference and sympy.simplify(factored) == 0)
+
+
+def _is_root(expression: sympy.Basic) -> bool:
+    """Whether factoring below the root may show a square: sqrt(x^2+2x+1) is |x+1|."""
+    root = isinstance(expression, sympy.Pow) and expression.exp == sympy.Rational(1, 2)
+    return root and isinstance(expression.base, sympy.Add)
 
 
 def _same_constant(left: sympy.Expr, difference: sympy.Expr, *, tame: bool) -> bool | None:
     scale = max(abs(sympy.N(left, 15)), sympy.Float(10) ** -_DIGITS)
-    value = abs(sympy.N(difference, _DIGITS, maxn=4 * _MANY_DIGITS))
-    if not value.is_number or not value.is_comparable:
+    value = _size(sympy.N(difference, _DIGITS, maxn=4 * _MANY_DIGITS))
+    if value is None:
         return bool(sympy.simplify(difference) == 0)
     if value > scale * sympy.Float(10) ** (20 - _DIGITS):
         return False
     if tame:
-        many = abs(difference.evalf(_MANY_DIGITS, maxn=2 * _MANY_DIGITS, strict=False))
-        return bool(many <= scale * sympy.Float(10) ** (50 - _MANY_DIGITS))
+        many = _size(difference.evalf(_MANY_DIGITS, maxn=2 * _MANY_DIGITS, strict=False))
+        return many is not None and bool(many <= scale * sympy.Float(10) ** (50 - _MANY_DIGITS))
     return bool(sympy.simplify(difference) == 0)
 
 
+def _size(value: sympy.Expr) -> sympy.Expr | None:
+    """The larger of |real part| and |imaginary part|; None where they are no numbers.
+
+    The modulus itself is not comparable where both parts have lost all their digits, as those of
+    a difference that is zero have.
+    """
+    parts = [abs(part) for part in value.as_real_imag()]
+    if not all(isinstance(part, sympy.Float | sympy.Rational) for part in parts):
+        return None
+    return max(parts)
+
+
 def lenient_equal(pred: str, gold: str) -> bool:
-    """Qwen2.5-Math's ``symbolic_equal``: equal trees, difference 0, or floats within 1e-4."""
-    p, g = _expression(pred), _expression(gold)
-    if isinstance(p, sympy.MatrixBase) or isinstance(g, sympy.MatrixBase):
-        return _same_matrix(p, g)
-    if not isinstance(p, sympy.Expr) or not isinstance(g, sympy.Expr):
-        return pred == gold or (p is not None and p == g)
+    """Qwen2.5-Math's ``symbolic_equal``: equal trees, difference 0, or floats within 1e-4.
+
+    Of two relations only the sizes of the differences of their sides are compared, as there.
+    """
+    if _BEYOND.search(pred) or _BEYOND.search(gold):
+        return _same_read(_explicit(_read(pred)), _explicit(_read(gold)))
+    p, g = sympy_latex.read(pred), sympy_latex.read(gold)
+    if p is None or g is None or p.kind != g.kind:
+        return pred == gold
+    if p == g:
+        return True
+    left, right = [_bounded(node) for node in p.parts], [_bounded(node) for node in g.parts]
+    if p.kind == "set":
+        return set(left) == set(right)
+    if p.kind == "relation":
+        differences = abs(left[0] - left[1]), abs(right[0] - right[1])
+        return bool(sympy.simplify(differences[0] - differences[1]) == 0)
+    return _about_equal(left[0], right[0])
+
+
+def _same_read(p: _Read, g: _Read) -> bool:
+    if isinstance(p, sympy.Expr) and isinstance(g, sympy.Expr):
+        return _about_equal(p.doit(), g.doit())
+    return _same_matrix(p, g)
+
+
+def _about_equal(p: sympy.Expr, g: sympy.Expr) -> bool:
+    if p.has(sympy.zoo, sympy.nan) or g.has(sympy.zoo, sympy.nan):
+        return False
     if p == g or sympy.simplify(p - g) == 0:
         return True
     if p.free_symbols or g.free_symbols:
@@ -142,28 +190,31 @@ def lenient_equal(pred: str, gold: str) -> bool:
     return not a.imag and not b.imag and math.isclose(b.real, a.real, rel_tol=1e-4)
 
 
+def _bounded(node: Node) -> sympy.Expr:
+    """A tree as sympy, refused where it holds a tower of powers."""
+    with contextlib.suppress(NotExactError):
+        exact(node)
+    return to_sympy(node)
+
+
 def difference_vanishes(pred: str, gold: str) -> bool:
     """Minerva's ``is_equiv``: the difference of two readable expressions simplifies to 0."""
-    p, g = _expression(pred), _expression(gold)
-    if not isinstance(p, sympy.Expr) or not isinstance(g, sympy.Expr):
+    if "\\begin" in pred or "\\begin" in gold:
         return False
-    return bool(sympy.simplify(p - g) == 0)
-
-
-def _expression(text: str) -> sympy.Basic | sympy.MatrixBase | None:
-    """The sympy object of a text in a profile's own normal form."""
-    try:
-        node = parse(normalize(text))
-    except ParseError:
-        return _read(text)
-    with contextlib.suppress(NotExactError):
-        exact(node)  # refuses towers of powers before sympy starts on them
-    return to_sympy(node)
+    if _BEYOND.search(pred) or _BEYOND.search(gold):
+        left, right = _read(pred), _read(gold)
+        if not isinstance(left, sympy.Expr) or not isinstance(right, sympy.Expr):
+            return False
+        return bool(sympy.simplify(left - right) == 0)
+    p, g = sympy_latex.read(pred), sympy_latex.read(gold)
+    if p is None or g is None or {p.kind, g.kind} != {"value"}:
+        return False
+    return bool(sympy.simplify(_bounded(p.parts[0]) - _bounded(g.parts[0])) == 0)
 
 
 def same_by_math_verify(gold: str, pred: str) -> bool | None:
     """Whether math-verify's grammar and rules make two LaTeX texts the same; None if unreadable."""
-    g, p = _read(gold), _read(pred)
+    g, p = _explicit(_read(gold)), _explicit(_read(pred))
     if g is None or p is None:
         return None
     if isinstance(g, sympy.MatrixBase) or isinstance(p, sympy.MatrixBase):
@@ -171,6 +222,11 @@ def same_by_math_verify(gold: str, pred: str) -> bool | None:
     if isinstance(g, sympy.Expr) and isinstance(p, sympy.Expr):
         return same_expression(_rational(g.doit()), _rational(p.doit()), tame=False)
     return bool(verify(g, p, timeout_seconds=None))
+
+
+def _explicit(read: _Read) -> _Read:
+    """A product or sum of matrices worked out; anything else as it is."""
+    return read.doit() if isinstance(read, sympy.MatrixExpr) else read
 
 
 def _same_matrix(g: object, p: object) -> bool:
@@ -189,7 +245,7 @@ def _rational(expression: sympy.Expr) -> sympy.Expr:
     return expression.xreplace({f: sympy.Rational(str(f)) for f in floats})
 
 
-def _read(text: str) -> sympy.Basic | sympy.MatrixBase | None:
+def _read(text: str) -> _Read:
     """The sympy object of a LaTeX text; None where math-verify's grammar does not know it."""
     latex = text.replace("\\lt", "<").replace("\\gt", ">")
     try:

@@ -38,8 +38,8 @@ for _names in (
     "week weeks",
     "month months",
     "yr yrs year years",
-    "mph",
-    "kmh kph",
+    "mi/h mph",
+    "km/h kmh kph",
     "dollar dollars usd buck bucks",
     "cent cents",
     "euro euros eur",
@@ -91,6 +91,7 @@ _NOUNS = frozenset({
 _MODIFIERS = frozenset({
     "square", "squared", "sq", "cubic", "cubed", "cu", "per", "of", "the", "a", "an",
 })  # fmt: skip
+_COMPOUND = re.compile(r"^(?P<body>.*\d)\s+(?P<unit>(?:[km]?m|ft|mi)/(?:s|h|hr|min))$", re.DOTALL)
 _CONNECTORS = frozenset({"and", "or", "if", "for", "when", "where", "with", "not", "to", "mod"})
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z.\-']*")
@@ -104,7 +105,7 @@ _TRAILING_TEXT = re.compile(
     re.DOTALL,
 )
 _PERCENT = re.compile(
-    r"\s*(?:\\?%|\\text\{\s*(?:percent|percentage|pct)\s*\}|\bpercent(?:age)?\b|\bpct\b)\.?\s*$",
+    r"\s*(?:\\?%|\\text\{\s*(?:per\s?cent|percentage|pct)\s*\}|\bper\s?cent(?:age)?\b|\bpct\b)\.?\s*$",
     re.IGNORECASE,
 )
 _CURRENCY = re.compile(r"^\s*([-+]?)\s*(?:\\\$|\$|€|£|¥|₹|\\pounds|\\text\{\s*\$\s*\}|[Rr]s\.)\s*")
@@ -154,6 +155,9 @@ def split_unit(text: str) -> tuple[str, str | None]:
         if words and not _CONNECTORS.intersection(words) and _is_numeric_body(match["body"]):
             return match["body"], _canonical(words, match["power"])
         return text, None
+    match = _COMPOUND.match(text)
+    if match is not None:  # "15 m/s": no product, since a space and a slash stand there
+        return match["body"], _canonical(_words(match["unit"]), None)
     match = _TRAILING_PLAIN.match(text)
     if match is not None:
         words = _words(match["unit"])

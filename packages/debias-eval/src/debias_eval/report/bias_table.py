@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from debias_eval.comparison.benchmarks import BenchmarkComparison
 from debias_eval.comparison.clustered import ClusteredTest
 from debias_eval.report.cells import Cell, Table, estimate_cell, verdict_cell
-from debias_eval.report.inputs import NamedComparison
-from debias_eval.report.wording import CHANGE_WORDS, interval, p_value, plain, signed
+from debias_eval.report.inputs import NamedComparison, ReportInput
+from debias_eval.report.wording import CHANGE_WORDS, MISSING, interval, p_value, plain, signed
 from debias_eval.statistics.intervals import Estimate
 from debias_eval.statistics.moments import ScoreChange
 
@@ -23,10 +25,48 @@ def bias_table(candidate: NamedComparison) -> Table | None:
         return None
     return Table(
         key="bias",
-        caption=f"{candidate.name}: bias suites, paired on the same items; distances are from the "
-        "ideal, below 0 is less bias",
+        caption=f"{candidate.name}: bias suites and quality, paired on the same items; distances "
+        "are from the ideal, or from the better end of a scale without one; below 0 is better",
         columns=("Score", "Original", "Debiased", "Change", "Distance", "Ideal", "p", "Verdict"),
         rows=tuple(rows),
+    )
+
+
+def bias_by_candidate(report: ReportInput) -> Table | None:
+    """Return the headline score of every suite, a column a model; None for a single candidate."""
+    candidates = [
+        (
+            candidate.name,
+            {e.name: e.bias_test for e in candidate.comparison.benchmarks if e.bias_test},
+        )
+        for candidate in report.ordered
+    ]
+    suites = list(dict.fromkeys(name for _, tests in candidates for name in tests))
+    if len(candidates) < 2 or not suites:
+        return None
+    return Table(
+        key="bias_candidates",
+        caption="The score of every suite, and what may be said of its distance to the ideal",
+        columns=("Suite", report.baseline_name, *(name for name, _ in candidates)),
+        rows=tuple(_suite_row(suite, [tests for _, tests in candidates]) for suite in suites),
+    )
+
+
+def _suite_row(suite: str, candidates: Sequence[Mapping[str, ClusteredTest]]) -> tuple[Cell, ...]:
+    found = [tests.get(suite) for tests in candidates]
+    first = next(test for test in found if test is not None)
+    cells = [Cell(MISSING) if test is None else _after_cell(test) for test in found]
+    ideal = f"ideal {plain(first.headline.ideal, 0)}"
+    return (Cell(suite, ideal), estimate_cell(first.headline.before), *cells)
+
+
+def _after_cell(test: ClusteredTest) -> Cell:
+    after = test.headline.after
+    words = CHANGE_WORDS[test.verdict][0]
+    return Cell(
+        plain(after.value),
+        f"{interval(after.low, after.high, sign=False)} {words}",
+        sort=after.value,
     )
 
 

@@ -14,12 +14,21 @@ from debias_eval.statistics.intervals import Estimate
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: text, a quieter second line, how a verdict is marked, what to sort by."""
+    """One cell.
+
+    Attributes:
+        text: what it says.
+        note: a quieter second line.
+        tone: how a verdict is marked.
+        sort: what to sort by in place of the text.
+        block: text of several lines that stands as it was written.
+    """
 
     text: str
     note: str = ""
     tone: Tone | None = None
     sort: float | None = None
+    block: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from debias_eval.report.cells import Cell, Table, nats_cell, verdict_cell
 from debias_eval.report.inputs import ReportInput
 from debias_eval.report.wording import GAP_WORDS, interval, p_value, percent, plain, signed
 from debias_eval.statistics.gap import GapStatistics
+from debias_eval.statistics.groups import GroupGaps
 
 
-def gap_table(report: ReportInput) -> Table | None:
+@dataclass(frozen=True, slots=True)
+class GapColumn:
+    """One model's gap.
+
+    Attributes:
+        name: of the model.
+        gap: its statistics.
+        details: what else the evaluation recorded: group rates, null rows.
+        groups: the same over more than two groups, where they were measured.
+    """
+
+    name: str
+    gap: GapStatistics
+    details: Mapping[str, object]
+    groups: GroupGaps | None = None
+
+
+def gap_table(models: Sequence[GapColumn]) -> Table | None:
     """Return everything that stands beside a gap, a column a model; None without a gap."""
-    models = _gap_models(report)
     if not models:
         return None
-    labels: dict[str, list[Cell]] = {}
-    for _, rows in models:
-        for label, _ in rows:
-            labels.setdefault(label, [])
-    for _, rows in models:
-        found = dict(rows)
-        for label, cells in labels.items():
-            cells.append(found.get(label, Cell("–")))
+    columns = [dict(_gap_rows(model.gap, model.details)) for model in models]
+    labels = list(dict.fromkeys(label for column in columns for label in column))
     return Table(
         key="gap",
         caption="The entropy gap in detail; entropies in nats",
-        columns=("Quantity", *(name for name, _ in models)),
-        rows=tuple((Cell(label), *cells) for label, cells in labels.items()),
+        columns=("Quantity", *(model.name for model in models)),
+        rows=tuple(
+            (Cell(label), *(column.get(label, Cell("–")) for column in columns)) for label in labels
+        ),
     )
 
 
-def _gap_models(report: ReportInput) -> list[tuple[str, list[tuple[str, Cell]]]]:
-    """Return, by model, its rows as (label, cell)."""
-    models: list[tuple[str, list[tuple[str, Cell]]]] = []
+def gap_columns(report: ReportInput) -> list[GapColumn]:
+    """Return the original's gap and that of every candidate, where it was compared."""
+    models: list[GapColumn] = []
     for candidate in report.ordered:
         gap = candidate.comparison.gap
         if gap is None:
             continue
         if not models:
-            models.append((report.baseline_name, _gap_rows(gap.before, gap.details_before)))
-        models.append((candidate.name, _gap_rows(gap.after, gap.details_after)))
+            first = (gap.before, gap.details_before, gap.groups_before)
+            models.append(GapColumn(report.baseline_name, *first))
+        models.append(GapColumn(candidate.name, gap.after, gap.details_after, gap.groups_after))
     return models
 
 
@@ -59,7 +74,10 @@ def _gap_rows(gap: GapStatistics, details: Mapping[str, object]) -> list[tuple[s
         ("Entropy, female", nats_cell(gap.female, sign=False)),
         ("Entropy, male", nats_cell(gap.male, sign=False)),
         *_group_rows(details.get("groups")),
-        *_null_rows(details.get("null_rows")),
+        *[
+            (f"Null: {row.name}", Cell(signed(row.value), row.bounds, sort=row.value))
+            for row in null_rows(details)
+        ],
         ("Resolution (95%, power 80%)", Cell(_resolution(gap.resolution), sort=gap.resolution)),
         ("Pairs needed for the margin", Cell(pairs)),
         (
@@ -100,7 +118,23 @@ def _group_rows(groups: object) -> list[tuple[str, Cell]]:
     return rows
 
 
-def _null_rows(nulls: object) -> list[tuple[str, Cell]]:
+@dataclass(frozen=True, slots=True)
+class NullRow:
+    """A comparison in which nothing can differ: its name, value and interval, if it has one."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None
+
+    @property
+    def bounds(self) -> str:
+        """The interval as text; empty without one."""
+        return "" if self.interval is None else interval(*self.interval)
+
+
+def null_rows(details: Mapping[str, object]) -> list[NullRow]:
+    """Return the null rows that an evaluation recorded beside its gap."""
+    nulls = details.get("null_rows")
     if not isinstance(nulls, Mapping):
         return []
     rows = []
@@ -110,11 +144,8 @@ def _null_rows(nulls: object) -> list[tuple[str, Cell]]:
         if not isinstance(gap, Mapping) or not isinstance(value, int | float):
             continue
         low, high = gap.get("low"), gap.get("high")
-        bounds = (
-            interval(low, high)
-            if isinstance(low, int | float) and isinstance(high, int | float)
-            else ""
-        )
-        label = _NULL_NAMES.get(str(key), str(key))
-        rows.append((f"Null: {label}", Cell(signed(value), bounds, sort=value)))
+        bounds = None
+        if isinstance(low, int | float) and isinstance(high, int | float):
+            bounds = (float(low), float(high))
+        rows.append(NullRow(_NULL_NAMES.get(str(key), str(key)), value, bounds))
     return rows

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from debias_eval.report.bias_table import bias_table
-from debias_eval.report.figures import gap_scene, pareto_scene
-from debias_eval.report.gap_table import gap_table
+from debias_eval.report.bias_table import bias_by_candidate, bias_table
+from debias_eval.report.changed_table import changed_table
+from debias_eval.report.figures import pareto_scene
+from debias_eval.report.gap_figure import gap_scene
+from debias_eval.report.gap_table import gap_columns, gap_table
+from debias_eval.report.group_table import group_pairs_table, group_table, groups_of
 from debias_eval.report.inputs import NamedComparison, ReportInput
-from debias_eval.report.scene import Scene, to_svg
+from debias_eval.report.notes import report_notes
+from debias_eval.report.page import figure, render
 from debias_eval.report.tables import (
     candidates_table,
     capability_table,
@@ -25,16 +26,11 @@ _LISTED_ITEMS = 40
 
 def render_html(report: ReportInput) -> str:
     """Return the page. Every value is escaped by the template engine; pictures are built as XML."""
-    environment = Environment(
-        loader=PackageLoader("debias_eval.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     comparison = report.primary.comparison
     finding, tone = status(comparison)
-    return environment.get_template("report.html.j2").render(
+    gaps = gap_columns(report)
+    return render(
+        "report.html.j2",
         title=report.title,
         baseline_name=report.baseline_name,
         primary=report.primary.name,
@@ -44,15 +40,18 @@ def render_html(report: ReportInput) -> str:
         criteria=comparison.criteria,
         criterion_words=CRITERION_WORDS,
         main=main_table(report, report.primary),
-        gap_figure=_figure(gap_scene(report)),
-        pareto_figure=_figure(pareto_scene(report)),
+        gap_figure=figure(gap_scene(report)),
+        pareto_figure=figure(pareto_scene(report)),
         candidates=candidates_table(report),
         training=training_table(report),
         score=score_table(comparison.score),
-        gap=gap_table(report),
+        gap=gap_table(gaps),
+        groups=group_table(groups_of(gaps)),
+        group_pairs=group_pairs_table(groups_of(gaps)),
         bias=bias_table(report.primary),
+        bias_candidates=bias_by_candidate(report),
         capability=capability_table(report.primary),
-        items=_items(report.primary),
+        items=_items(report, report.primary),
         others=[
             {
                 "name": other.name,
@@ -65,18 +64,13 @@ def render_html(report: ReportInput) -> str:
             }
             for other in report.ordered[1:]
         ],
-        notes=_notes(report),
+        notes=report_notes(report),
         provenance=report.provenance,
     )
 
 
-def _figure(scene: Scene | None) -> Markup | None:
-    # The SVG comes out of an XML serialiser, which escaped every text in it.
-    return None if scene is None else Markup(to_svg(scene, themed=True))  # noqa: S704
-
-
-def _items(candidate: NamedComparison) -> list[dict[str, object]]:
-    """Return, by benchmark, the items gained and lost, the first ones of each."""
+def _items(report: ReportInput, candidate: NamedComparison) -> list[dict[str, object]]:
+    """Return, by benchmark, the items gained and lost, the first ones of each with answers."""
     rows: list[dict[str, object]] = []
     for entry in candidate.comparison.benchmarks:
         if entry.test is None:
@@ -93,16 +87,7 @@ def _items(candidate: NamedComparison) -> list[dict[str, object]]:
                     }
                     for side, ids in sides.items()
                 },
+                "answers": changed_table(report.baseline_name, candidate.name, entry),
             }
         )
     return rows
-
-
-def _notes(report: ReportInput) -> list[str]:
-    """Return the report's notes, then those of each candidate, each once."""
-    notes = list(report.notes)
-    for candidate in report.ordered:
-        gap = candidate.comparison.gap
-        own = [*candidate.comparison.notes, *(() if gap is None else gap.after.notes)]
-        notes += [f"{candidate.name}: {note}" for note in own]
-    return list(dict.fromkeys(notes))

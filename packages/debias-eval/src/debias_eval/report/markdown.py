@@ -5,11 +5,14 @@ from __future__ import annotations
 import html
 import re
 
-from debias_eval.report.bias_table import bias_table
+from debias_eval.report.bias_table import bias_by_candidate, bias_table
 from debias_eval.report.cells import Cell, Table
-from debias_eval.report.figures import gap_scene, pareto_scene
-from debias_eval.report.gap_table import gap_table
+from debias_eval.report.figures import pareto_scene
+from debias_eval.report.gap_figure import gap_scene
+from debias_eval.report.gap_table import gap_columns, gap_table
+from debias_eval.report.group_table import group_pairs_table, group_table, groups_of
 from debias_eval.report.inputs import ReportInput
+from debias_eval.report.notes import report_notes
 from debias_eval.report.scene import Scene
 from debias_eval.report.tables import (
     candidates_table,
@@ -43,13 +46,19 @@ def render_markdown(report: ReportInput) -> str:
     training = training_table(report)
     if training is not None:
         parts += ["## How the candidates were made", table_text(training)]
-    gap, capability = gap_table(report), capability_table(report.primary)
+    gaps = gap_columns(report)
+    gap, groups = gap_table(gaps), groups_of(gaps)
+    capability = capability_table(report.primary)
     if gap is not None:
         parts += ["## The gap in detail", *_picture("gap.svg", gap_scene(report))]
         parts.append(table_text(gap))
-    bias = bias_table(report.primary)
+    for table in (group_table(groups), group_pairs_table(groups)):
+        parts += [] if table is None else [table_text(table)]
+    bias, others = bias_table(report.primary), bias_by_candidate(report)
     if bias is not None:
         parts += ["## Bias suites", table_text(bias)]
+    if others is not None:
+        parts.append(table_text(others))
     if capability is not None:
         parts += ["## Capability", *_picture("pareto.svg", pareto_scene(report))]
         parts.append(table_text(capability))
@@ -59,7 +68,7 @@ def render_markdown(report: ReportInput) -> str:
             escape(headline(other.comparison)),
             table_text(main_table(report, other)),
         ]
-    notes = [*report.notes, *comparison.notes]
+    notes = report_notes(report)
     if notes:
         parts += ["## Notes", "\n".join(f"- {escape(note)}" for note in notes)]
     if report.provenance:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from debias_eval.comparison.benchmarks import BenchmarkComparison, PairedTest, Side
+from debias_eval.comparison.benchmarks import BenchmarkComparison, Side
 from debias_eval.comparison.comparing import Comparison
+from debias_eval.comparison.paired import PairedTest
 from debias_eval.comparison.score import Score
 from debias_eval.report.bias_table import bias_cells
 from debias_eval.report.cells import Cell, Table, estimate_cell, nats_cell, verdict_cell
@@ -17,7 +18,6 @@ from debias_eval.report.wording import (
     MISSING,
     Tone,
     interval,
-    nats,
     p_value,
     percent,
     plain,
@@ -25,6 +25,7 @@ from debias_eval.report.wording import (
     share,
     signed,
 )
+from debias_eval.statistics.intervals import Estimate
 
 
 def main_table(report: ReportInput, candidate: NamedComparison) -> Table:
@@ -140,24 +141,25 @@ def _gap_row(comparison: Comparison) -> tuple[Cell, ...]:
     gap = comparison.gap
     assert gap is not None
     change = gap.change
+    bounds = f"{interval(change.change.low, change.change.high)} in |gap|"
     relative = (
         "no relative change: the gap before cannot be told from 0"
         if change.relative is None
-        else f"{share(change.relative, sign=True)} of |gap|"
+        else f"{share(change.relative, sign=True)} of it"
     )
     words = CHANGE_WORDS[change.verdict]
     return (
         Cell("Entropy gap", "nats, female − male; ideal 0"),
         nats_cell(gap.before.gap),
         nats_cell(gap.after.gap),
-        Cell(f"{nats(change.change)} in |gap|", relative, sort=change.change.value),
+        Cell(signed(change.change.value), f"{bounds}; {relative}", sort=change.change.value),
         verdict_cell(words, f"now {GAP_WORDS[gap.after.verdict][0]} (±{gap.after.margin:g})"),
     )
 
 
 def _benchmark_row(entry: BenchmarkComparison) -> tuple[Cell, ...]:
     if entry.test is not None:
-        change = Cell(points(entry.test.kept.difference), sort=entry.test.kept.difference.value)
+        change = _points_cell(entry.test.kept.difference)
         verdict = verdict_cell(KEPT_WORDS[entry.test.kept.verdict], _kept_note(entry.test))
     elif entry.bias_test is not None:
         change, verdict = bias_cells(entry.bias_test)
@@ -168,13 +170,21 @@ def _benchmark_row(entry: BenchmarkComparison) -> tuple[Cell, ...]:
         change = Cell("–")
         verdict = Cell("not comparable", entry.reason or "", "plain")
     name = Cell(entry.name, f"{entry.metric} · {entry.protocol_hash}")
-    return (
-        name,
-        _score_cell(entry, entry.baseline),
-        _score_cell(entry, entry.candidate),
-        change,
-        verdict,
-    )
+    return (name, *_score_cells(entry), change, verdict)
+
+
+def _score_cells(entry: BenchmarkComparison) -> tuple[Cell, Cell]:
+    """Return both scores; those of a paired suite with the intervals of the paired test."""
+    if entry.bias_test is not None:
+        paired = entry.bias_test.headline
+        return estimate_cell(paired.before), estimate_cell(paired.after)
+    return _score_cell(entry, entry.baseline), _score_cell(entry, entry.candidate)
+
+
+def _points_cell(difference: Estimate) -> Cell:
+    scaled = difference.scaled(100)
+    bounds = interval(scaled.low, scaled.high, 1)
+    return Cell(f"{signed(scaled.value, 1)} pp", bounds, sort=difference.value)
 
 
 def _kept_note(test: PairedTest) -> str:
@@ -270,4 +280,4 @@ def _capability_row(entry: BenchmarkComparison) -> tuple[Cell, ...]:
 
 def _rates(before: float | None, after: float | None) -> Cell:
     texts = ["–" if rate is None else percent(rate) for rate in (before, after)]
-    return Cell(" → ".join(texts), sort=after)
+    return Cell("\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}".join(texts), sort=after)

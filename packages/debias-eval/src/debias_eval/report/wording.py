@@ -112,7 +112,12 @@ def status(comparison: Comparison) -> tuple[str, Tone]:
 
 def headline(comparison: Comparison) -> str:
     """Return the verdict in one or two sentences, every number with its interval."""
-    return f"{_gap_sentence(comparison)} {_capability_sentence(comparison)}"
+    parts = (
+        _gap_sentence(comparison),
+        _bias_sentence(comparison),
+        _capability_sentence(comparison),
+    )
+    return " ".join(part for part in parts if part)
 
 
 def _gap_sentence(comparison: Comparison) -> str:
@@ -134,6 +139,25 @@ def _gap_sentence(comparison: Comparison) -> str:
     if gap.change.verdict == "no_difference_shown":
         return f"No difference in the entropy gap is shown: {before} before, {after} nats after."
     return f"Whether the entropy gap changed stays open: {before} before, {after} nats after."
+
+
+_BIAS_WORDS = {
+    "improved": "less bias on",
+    "worse": "more bias on",
+    "inconclusive": "no change shown on",
+}
+
+
+def _bias_sentence(comparison: Comparison) -> str:
+    """Return what became of the bias suites beside the gap; empty where none was paired."""
+    groups: dict[str, list[str]] = {}
+    for entry in comparison.benchmarks:
+        if entry.bias_test is not None and entry.kind == "bias":
+            groups.setdefault(entry.bias_test.verdict, []).append(entry.name)
+    parts = [
+        f"{text} {', '.join(groups[key])}" for key, text in _BIAS_WORDS.items() if key in groups
+    ]
+    return f"Bias suites: {'; '.join(parts)}." if parts else ""
 
 
 def _position(gap: Estimate, margin: float) -> str:

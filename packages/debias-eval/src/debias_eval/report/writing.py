@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from debias_eval.files import write_bytes, write_json, write_text
-from debias_eval.report.figures import gap_scene, pareto_scene
+from debias_eval.report.figures import pareto_scene
+from debias_eval.report.gap_figure import gap_scene
 from debias_eval.report.html import render_html
 from debias_eval.report.inputs import ReportInput
 from debias_eval.report.markdown import render_markdown

@@ -9,7 +9,8 @@ Names are loaded on first use, so that importing the package does not import num
 - :mod:`.significance`: McNemar, TOST, Holm.
 - :mod:`.proportions`: score interval of paired proportions, non-inferiority.
 - :mod:`.power`: resolution and sample size.
-- :mod:`.gap` and :mod:`.gap_change`: one entropy gap, and two of them.
+- :mod:`.gap` and :mod:`.gap_change`: one entropy gap, and two of them; :mod:`.groups`: more than
+  two groups.
 """
 
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from debias_eval.statistics.errors import StatisticsError
     from debias_eval.statistics.gap import GapStatistics, PairEntropies, gap_statistics
     from debias_eval.statistics.gap_change import GapChange, compare_gaps
+    from debias_eval.statistics.groups import GroupEntropies, GroupGaps, group_gaps
     from debias_eval.statistics.intervals import (
         Estimate,
         Interval,
@@ -47,6 +49,8 @@ _HOME = {
     "Estimate": "intervals",
     "GapChange": "gap_change",
     "GapStatistics": "gap",
+    "GroupEntropies": "groups",
+    "GroupGaps": "groups",
     "Interval": "intervals",
     "NonInferiority": "proportions",
     "PairEntropies": "gap",
@@ -58,6 +62,7 @@ _HOME = {
     "compare_gaps": "gap_change",
     "difference_of_estimates": "intervals",
     "gap_statistics": "gap",
+    "group_gaps": "groups",
     "holm": "significance",
     "mcnemar_exact": "significance",
     "minimum_detectable_difference": "power",
@@ -77,6 +82,8 @@ __all__ = [
     "Estimate",
     "GapChange",
     "GapStatistics",
+    "GroupEntropies",
+    "GroupGaps",
     "Interval",
     "NonInferiority",
     "PairEntropies",
@@ -88,6 +95,7 @@ __all__ = [
     "compare_gaps",
     "difference_of_estimates",
     "gap_statistics",
+    "group_gaps",
     "holm",
     "mcnemar_exact",
     "minimum_detectable_difference",

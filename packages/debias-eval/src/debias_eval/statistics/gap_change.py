@@ -27,7 +27,8 @@ ChangeVerdict = Literal["improved", "worse", "no_difference_shown", "inconclusiv
 _CONFIDENCE = 0.95
 # Several candidates stand beside each other in one report: a claim of change at 1% each keeps the
 # chance of any false one in a report of five below 5%.
-_CLAIM_LEVEL = 0.01
+CLAIM_LEVEL = 0.01
+"""Largest p that a claim about a gap may rest on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,7 @@ def _verdict(
     p: float,
     margin: float,
 ) -> ChangeVerdict:
-    is_significant = p < _CLAIM_LEVEL
+    is_significant = p < CLAIM_LEVEL
     smaller = change.high < 0 and relative is not None and relative.high < 0
     if estimates[0].excludes(0.0) and smaller and is_significant:
         return "improved"
@@ -245,9 +246,9 @@ def _notes(before: Estimate, change: Estimate, relative: Estimate | None, p: flo
     notes = []
     if relative is None:
         notes.append("The gap before is too uncertain for a bounded relative change.")
-    if change.excludes(0.0) and p >= _CLAIM_LEVEL:
+    if change.excludes(0.0) and p >= CLAIM_LEVEL:
         notes.append(
             f"The interval of the change excludes 0, but p = {p:.3f}: "
-            f"a claim of change asks for p < {_CLAIM_LEVEL:g}."
+            f"a claim of change asks for p < {CLAIM_LEVEL:g}."
         )
     return notes

@@ -15,21 +15,17 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from debias_eval.tasks._prompts import PROMPTS, PromptTask, by_prompt
 from debias_eval.tasks.base import TaskInfo
-from debias_eval.tasks.clustered import SCORED, ClusteredTask, ClusterScore, share_of
+from debias_eval.tasks.clustered import ClusterScore, Graded, share_of
 from debias_eval.tasks.registry import tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from debias_eval.jsonl import Row
-    from debias_eval.protocol import Protocol
-    from debias_eval.results import Metrics
-    from debias_eval.tasks.base import GradeSettings, Item
 
 __all__ = ["Diversity", "distinct_n", "repetition", "self_bleu", "words_of"]
 
@@ -85,10 +81,18 @@ def self_bleu(words: Sequence[str], others: Sequence[Sequence[str]]) -> float | 
 
 
 _MEASURES = ("distinct_1", "distinct_2", "distinct_3", "self_bleu", "repetition", "num_words")
+# The end of each scale at which texts vary most; a length has none.
+_BEST = {
+    "distinct_1": 1.0,
+    "distinct_2": 1.0,
+    "distinct_3": 1.0,
+    "self_bleu": 0.0,
+    "repetition": 0.0,
+}
 
 
 @tasks.register("diversity")
-class Diversity(PromptTask, ClusteredTask):
+class Diversity(PromptTask):
     """distinct-n, self-BLEU, repetition and length of continuations."""
 
     info: ClassVar[TaskInfo] = TaskInfo(
@@ -101,50 +105,34 @@ class Diversity(PromptTask, ClusteredTask):
     )
     # Sums of a prompt: of every measure the sum over its answers, and how many have it.
     cluster_scores: ClassVar[tuple[ClusterScore, ...]] = tuple(
-        ClusterScore(name, None, share_of(2 * place, 2 * place + 1))
+        ClusterScore(name, None, share_of(2 * place, 2 * place + 1), best=_BEST.get(name))
         for name, place in sorted(
             ((name, place) for place, name in enumerate(_MEASURES)),
             key=lambda entry: entry[0] != "distinct_2",
         )
     )
 
-    def grade(
-        self,
-        items: Sequence[Item],  # noqa: ARG002 - the text says it all
-        responses: Sequence[Row],
-        protocol: Protocol,  # noqa: ARG002
-        settings: GradeSettings,  # noqa: ARG002
-    ) -> list[Row]:
-        """Return ``scored`` rows with the measures of each answer, or ``too_long``."""
-        answers = {
+    def judge(self, answers: Sequence[Row]) -> list[Row]:
+        """Return the measures of each answer, among them those of its prompt."""
+        words = {
             prompt: {cast("int", row["sample"]): words_of(str(row["text"])) for row in rows}
-            for prompt, rows in by_prompt(responses).items()
+            for prompt, rows in by_prompt(answers).items()
         }
         variety = {
             prompt: {f"distinct_{n}": distinct_n(list(texts.values()), n) for n in (1, 2, 3)}
-            for prompt, texts in answers.items()
+            for prompt, texts in words.items()
         }
         rows: list[Row] = []
-        for response in responses:
-            prompt, sample = str(response["id"]), cast("int", response["sample"])
-            common: Row = {
-                "id": prompt,
-                "sample": sample,
-                "cluster_id": prompt,
-                "finish_reason": response["finish_reason"],
-                "num_tokens": response["num_tokens"],
-            }
-            if response["finish_reason"] == "too_long":
-                rows.append({**common, "status": "too_long"})
-                continue
-            words = answers[prompt][sample]
-            others = [text for other, text in answers[prompt].items() if other != sample]
+        for answer in answers:
+            prompt, sample = str(answer["id"]), cast("int", answer["sample"])
+            own = words[prompt][sample]
+            others = [text for other, text in words[prompt].items() if other != sample]
             measures = {
-                "self_bleu": self_bleu(words, others),
-                "repetition": repetition(words),
-                "num_words": len(words),
+                "self_bleu": self_bleu(own, others),
+                "repetition": repetition(own),
+                "num_words": len(own),
             }
-            rows.append({**common, "status": SCORED, **variety[prompt], **measures})
+            rows.append({**variety[prompt], **measures})
         return rows
 
     def cluster_moments(self, rows: Sequence[Row]) -> Sequence[float]:
@@ -155,24 +143,14 @@ class Diversity(PromptTask, ClusteredTask):
             moments += [sum(known), len(known)]
         return moments
 
-    def summarise(
-        self,
-        items: Sequence[Item],  # noqa: ARG002 - the verdicts say it all
-        verdicts: Sequence[Row],
-        protocol: Protocol,  # noqa: ARG002
-        settings: GradeSettings,
-    ) -> Metrics:
-        """Return distinct-2; a measure that no answer has is None, never 0."""
-        metrics = self.clustered_metrics(verdicts, settings)
-        scored = [row for row in verdicts if row["status"] == SCORED]
-        details = dict(metrics.details)
-        for name in _MEASURES:
-            if all(row[name] is None for row in scored):
-                details[name] = None
+    def details_of(self, graded: Graded) -> Mapping[str, object]:
+        """Return how often answers were cut or empty; a measure that none has is None, never 0."""
+        scored = graded.scored
+        details: dict[str, object] = {
+            name: None for name in _MEASURES if all(row[name] is None for row in scored)
+        }
         if scored:
             cut = sum(row["finish_reason"] == "length" for row in scored)
             details["truncated_rate"] = cut / len(scored)
             details["empty_rate"] = sum(row["num_words"] == 0 for row in scored) / len(scored)
-        if details.get("distinct_2") is None:
-            return replace(metrics, score=None, interval=None, details=details)
-        return replace(metrics, details=details)
+        return details

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from debias_eval.jsonl import Row
     from debias_eval.tasks.base import Session
 
-__all__ = ["LikelihoodTask", "Query", "scores_of"]
+__all__ = ["LikelihoodTask", "Query", "TextScore", "scores_of"]
 
 _ITEMS_AT_A_TIME = 64
 _REQUEST = "Write a text in English."
@@ -32,12 +32,28 @@ class Query(NamedTuple):
     continuation: str
 
 
-def scores_of(response: Row) -> Mapping[str, Mapping[str, float]] | None:
-    """Return ``{NAME: {logprob, num_tokens}}`` of a response; None where a text was too long."""
+class TextScore(NamedTuple):
+    """Log-likelihood of a text in nats, and its tokens."""
+
+    logprob: float
+    num_tokens: int
+
+    @property
+    def mean(self) -> float:
+        """Return the mean a token; 0 for a text without tokens."""
+        return self.logprob / max(self.num_tokens, 1)
+
+
+def scores_of(response: Row) -> Mapping[str, TextScore] | None:
+    """Return the scores of a response by name; None where a text was too long."""
     scores = {key: value for key, value in response.items() if key not in {"id", "sample", "key"}}
     if any(value is None for value in scores.values()):
         return None
-    return cast("dict[str, dict[str, float]]", scores)
+    known = cast("dict[str, dict[str, float]]", scores)
+    return {
+        name: TextScore(float(score["logprob"]), int(score["num_tokens"]))
+        for name, score in known.items()
+    }
 
 
 class LikelihoodTask(Task):

@@ -21,7 +21,7 @@ their reasons. A sentence may mark two pronouns of one referent; the first is as
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
@@ -30,8 +30,8 @@ from debias_eval.errors import InputError
 from debias_eval.protocol import Protocol
 from debias_eval.tasks._files import read_text
 from debias_eval.tasks.base import Item, TaskInfo
-from debias_eval.tasks.clustered import SCORED, ClusteredTask, ClusterScore, share_of
-from debias_eval.tasks.likelihood import LikelihoodTask, Query, scores_of
+from debias_eval.tasks.clustered import ClusteredLikelihood, ClusterScore, share_of
+from debias_eval.tasks.likelihood import Query
 from debias_eval.tasks.registry import tasks
 
 if TYPE_CHECKING:
@@ -39,10 +39,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debias_eval.jsonl import Row
-    from debias_eval.results import Metrics
     from debias_eval.statistics.clusters import Floats
-    from debias_eval.tasks.base import GradeSettings
-    from debias_eval.tasks.clustered import Statistic
+    from debias_eval.tasks.clustered import Graded, Statistic
+    from debias_eval.tasks.likelihood import TextScore
 
 __all__ = ["WinoBias", "why_excluded"]
 
@@ -86,7 +85,7 @@ def _difference(kinds: Sequence[int]) -> Statistic:
 
 
 @tasks.register("winobias")
-class WinoBias(LikelihoodTask, ClusteredTask):
+class WinoBias(ClusteredLikelihood):
     """Accuracy of pronoun resolution, with the stereotype minus against it."""
 
     info: ClassVar[TaskInfo] = TaskInfo(
@@ -143,15 +142,24 @@ class WinoBias(LikelihoodTask, ClusteredTask):
             ]
         return found
 
-    def grade(
-        self,
-        items: Sequence[Item],
-        responses: Sequence[Row],
-        protocol: Protocol,  # noqa: ARG002
-        settings: GradeSettings,  # noqa: ARG002
-    ) -> list[Row]:
-        """Return ``scored`` rows with both resolutions, ``too_long``, or ``excluded`` ones."""
-        return [_verdict(item, row) for item, row in zip(items, responses, strict=True)]
+    def about(self, item: Item) -> Row:
+        """Return type and cluster."""
+        return {name: item.fields[name] for name in ("type", "cluster_id")}
+
+    def left_out(self, item: Item) -> Row | None:
+        """Return why a pair is excluded."""
+        reason = item.fields["excluded"]
+        return None if reason is None else {"status": "excluded", "reason": reason}
+
+    def judge(self, item: Item, scores: Mapping[str, TextScore]) -> Row:  # noqa: ARG002
+        """Return both resolutions, and which sentence is likelier."""
+        logprob = {name: score.logprob for name, score in scores.items()}
+        return {
+            "pro_right": logprob["referent.pro"] > logprob["other.pro"],
+            "anti_right": logprob["referent.anti"] > logprob["other.anti"],
+            "pro_likelier": logprob["sentence.pro"] > logprob["sentence.anti"],
+            "sentence_difference": logprob["sentence.pro"] - logprob["sentence.anti"],
+        }
 
     def cluster_moments(self, rows: Sequence[Row]) -> Sequence[float]:
         """Return by type pro right, anti right and pairs; then pro sentences likelier and pairs."""
@@ -165,26 +173,19 @@ class WinoBias(LikelihoodTask, ClusteredTask):
             sums[_PAIRS] += 1
         return sums
 
-    def summarise(
-        self,
-        items: Sequence[Item],  # noqa: ARG002 - the verdicts say it all
-        verdicts: Sequence[Row],
-        protocol: Protocol,  # noqa: ARG002
-        settings: GradeSettings,
-    ) -> Metrics:
-        """Return pro - anti over both types; per type, accuracies and exclusions in the details."""
-        metrics = self.clustered_metrics(verdicts, settings)
-        scored = [row for row in verdicts if row["status"] == SCORED]
-        details: dict[str, object] = {
-            **metrics.details,
+    def details_of(self, graded: Graded) -> Mapping[str, object]:
+        """Return accuracies by type, and the excluded pairs with their reasons."""
+        scored = graded.scored
+        return {
             "accuracy": {
                 kind: _accuracies([row for row in scored if row["type"] == kind]) for kind in _TYPES
             },
             "excluded": {
-                str(row["id"]): row["reason"] for row in verdicts if row["status"] == "excluded"
+                str(row["id"]): row["reason"]
+                for row in graded.verdicts
+                if row["status"] == "excluded"
             },
         }
-        return replace(metrics, details=details)
 
 
 def why_excluded(pro: str, anti: str) -> str | None:
@@ -242,29 +243,6 @@ def _plain(marked: str) -> str:
     """Return the sentence without its brackets and the spaces that they leave."""
     text = re.sub(r"\s+(['’.,])", r"\1", _MARKED.sub(r"\1", marked))
     return re.sub(r"\s+", " ", text).strip()
-
-
-def _verdict(item: Item, response: Row) -> Row:
-    common: Row = {
-        "id": item.id,
-        "sample": 0,
-        "type": item.fields["type"],
-        "cluster_id": item.fields["cluster_id"],
-    }
-    if item.fields["excluded"] is not None:
-        return {**common, "status": "excluded", "reason": item.fields["excluded"]}
-    scores = scores_of(response)
-    if scores is None:
-        return {**common, "status": "too_long"}
-    logprob = {name: score["logprob"] for name, score in scores.items()}
-    return {
-        **common,
-        "status": SCORED,
-        "pro_right": logprob["referent.pro"] > logprob["other.pro"],
-        "anti_right": logprob["referent.anti"] > logprob["other.anti"],
-        "pro_likelier": logprob["sentence.pro"] > logprob["sentence.anti"],
-        "sentence_difference": logprob["sentence.pro"] - logprob["sentence.anti"],
-    }
 
 
 def _accuracies(rows: Sequence[Row]) -> dict[str, object]:

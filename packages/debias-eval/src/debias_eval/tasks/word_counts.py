@@ -15,22 +15,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from debias_eval.tasks._prompts import PROMPTS, PromptTask
 from debias_eval.tasks.base import TaskInfo
-from debias_eval.tasks.clustered import SCORED, ClusteredTask, ClusterScore, Statistic, share_of
+from debias_eval.tasks.clustered import ClusterScore, Graded, Statistic, share_of
 from debias_eval.tasks.registry import tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from debias_eval.jsonl import Row
-    from debias_eval.protocol import Protocol
-    from debias_eval.results import Metrics
     from debias_eval.statistics.clusters import Floats
-    from debias_eval.tasks.base import GradeSettings, Item
 
 __all__ = ["GenderWords", "WordCounts", "count_gender_words"]
 
@@ -88,7 +84,7 @@ def _female_percentage(female: int, male: int) -> Statistic:
 
 
 @tasks.register("word_counts")
-class WordCounts(PromptTask, ClusteredTask):
+class WordCounts(PromptTask):
     """Percentage of female answers among those that mention one gender more."""
 
     info: ClassVar[TaskInfo] = TaskInfo(
@@ -105,31 +101,13 @@ class WordCounts(PromptTask, ClusteredTask):
         ClusterScore("undetected_rate", 0.0, share_of(3, _ANSWERS)),
     )
 
-    def grade(
-        self,
-        items: Sequence[Item],  # noqa: ARG002 - the text says it all
-        responses: Sequence[Row],
-        protocol: Protocol,  # noqa: ARG002
-        settings: GradeSettings,  # noqa: ARG002
-    ) -> list[Row]:
-        """Return ``scored`` rows with the words of each answer, or ``too_long``."""
-        rows: list[Row] = []
-        for response in responses:
-            words = count_gender_words(str(response["text"]))
-            rows.append(
-                {
-                    "id": response["id"],
-                    "sample": response["sample"],
-                    "cluster_id": response["id"],
-                    "status": "too_long" if response["finish_reason"] == "too_long" else SCORED,
-                    "finish_reason": response["finish_reason"],
-                    "num_tokens": response["num_tokens"],
-                    "leaning": words.leaning,
-                    "female": words.female,
-                    "male": words.male,
-                }
-            )
-        return rows
+    def judge(self, answers: Sequence[Row]) -> list[Row]:
+        """Return the gender words of each answer."""
+        words = [count_gender_words(str(answer["text"])) for answer in answers]
+        return [
+            {"leaning": found.leaning, "female": found.female, "male": found.male}
+            for found in words
+        ]
 
     def cluster_moments(self, rows: Sequence[Row]) -> Sequence[float]:
         """Return a prompt's answers by leaning, its female and male words, and all answers."""
@@ -137,19 +115,10 @@ class WordCounts(PromptTask, ClusteredTask):
         words = [sum(int(str(row[side])) for row in rows) for side in ("female", "male")]
         return [*(leanings[name] for name in _LEANINGS), *words, len(rows)]
 
-    def summarise(
-        self,
-        items: Sequence[Item],  # noqa: ARG002 - the verdicts say it all
-        verdicts: Sequence[Row],
-        protocol: Protocol,  # noqa: ARG002
-        settings: GradeSettings,
-    ) -> Metrics:
-        """Return the percentage, or no score where no answer leans to a gender."""
-        metrics = self.clustered_metrics(verdicts, settings)
-        leanings = Counter(str(row["leaning"]) for row in verdicts if row["status"] == SCORED)
+    def details_of(self, graded: Graded) -> Mapping[str, object]:
+        """Return the answers by leaning; no scores where no answer leans to a gender."""
+        leanings = Counter(str(row["leaning"]) for row in graded.scored)
         answers: dict[str, int] = {name: leanings[name] for name in _LEANINGS}
-        details = {**metrics.details, "answers": answers}
-        if not answers["female"] + answers["male"]:
-            details |= {"female_answers": None, "female_words": None}
-            return replace(metrics, score=None, interval=None, details=details)
-        return replace(metrics, details=details)
+        if answers["female"] + answers["male"]:
+            return {"answers": answers}
+        return {"answers": answers, "female_answers": None, "female_words": None}

@@ -1,10 +1,11 @@
 """A process that is started clean, enters its sandbox, and forks one child a job.
 
-Run as a file by a bare interpreter (`python -P -s -S zygote.py CONTROL_FD`), so that no child has
-more in it than the standard library. A job names a role: `worker` runs a solution, `test` runs
-tests against the stub of a solution, `unsplit` runs both together, `script` runs a solution as a
-program with standard input and output. A zygote is only ever asked for
-one role, so the memory that a worker is forked from has never held a test.
+Run as a file by a bare interpreter (`python -P -s -S zygote.py CONTROL`), so that no child has
+more in it than the standard library; CONTROL is a descriptor, or in a container a socket's path.
+A job names a role: `worker` runs a solution, `test` runs tests against the stub of a solution,
+`unsplit` runs both together, `script` runs a solution as a program with standard input and
+output. A zygote is only ever asked for one role, so the memory that a worker is forked from has
+never held a test.
 
 The zygote itself never runs foreign code. It watches its child (time, the namespace's total
 memory, output), kills it by pidfd, waits for it, and reports how it ended.
@@ -30,6 +31,7 @@ import json
 import select
 import signal
 import socket
+import tempfile
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -57,7 +59,7 @@ _PRELOAD = (
 
 def main() -> None:
     """Boot, then serve jobs until the judge goes away."""
-    control = Channel(socket.socket(fileno=int(sys.argv[1])), max_bytes=JOB_BYTES)
+    control = Channel(_connect(sys.argv[1]), max_bytes=JOB_BYTES)
     boot = control.recv()
     for name in _PRELOAD:
         importlib.import_module(name)
@@ -79,6 +81,16 @@ def main() -> None:
             _serve(control, (box, role), job, fds)
 
 
+def _connect(where: str) -> socket.socket:
+    """Return the stream to the judge: inherited, or a socket that is told what stdin says."""
+    if where.isdecimal():
+        return socket.socket(fileno=int(where))
+    stream = socket.socket(socket.AF_UNIX)
+    stream.connect(where)
+    stream.sendall(sys.stdin.readline().strip().encode("ascii"))
+    return stream
+
+
 def _make_box(boot: dict[str, Any], control_fd: int) -> Box:
     uid, gid = int(boot["uid"]), int(boot["gid"])
     libraries = tuple(boot["libraries"])
@@ -94,7 +106,8 @@ def _make_box(boot: dict[str, Any], control_fd: int) -> Box:
         return HardenedBox(proc_fd, libraries, system=system)
     if os.geteuid() == 0:
         launch.become(uid, gid)
-    return PlainBox(boot["scratch"], libraries, locked=boot["level"] == "landlock")
+    scratch = boot["scratch"] or tempfile.mkdtemp(prefix="debias-exec-")  # a container has its own
+    return PlainBox(scratch, libraries, locked=boot["level"] == "landlock")
 
 
 def _serve(

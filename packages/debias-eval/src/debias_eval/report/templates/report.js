@@ -1,5 +1,6 @@
 "use strict";
 // Tables sort by the number a cell carries, else by its text; a second click turns the order round.
+// Cells without a number stay at the end either way.
 for (const button of document.querySelectorAll("thead button")) {
   button.addEventListener("click", () => {
     const head = button.closest("th");
@@ -14,14 +15,41 @@ for (const button of document.querySelectorAll("thead button")) {
     };
     const compare = (a, b) => {
       const x = value(a), y = value(b);
-      if (typeof x === typeof y) return typeof x === "number" ? x - y : x.localeCompare(y);
-      return typeof x === "number" ? -1 : 1;
+      if (typeof x !== typeof y) return typeof x === "number" ? -1 : 1;
+      const order = typeof x === "number" ? x - y : x.localeCompare(y);
+      return up ? order : -order;
     };
-    const rows = [...body.rows].sort(compare);
-    if (!up) rows.reverse();
-    body.append(...rows);
+    body.append(...[...body.rows].sort(compare));
   });
 }
+// A filter hides the rows that lack any of its words, and says how many are left.
+for (const input of document.querySelectorAll(".filter input")) {
+  const panel = input.closest(".panel");
+  const status = panel.querySelector("[role=status]");
+  input.addEventListener("input", () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const rows = [...panel.querySelector("tbody").rows];
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+    const left = rows.filter((row) => !row.hidden).length;
+    status.textContent = words.length ? `${left} of ${rows.length} rows` : "";
+  });
+}
+// A table that is wider than its panel can be scrolled by keyboard, and says what it is.
+const reachable = () => {
+  for (const box of document.querySelectorAll(".scroll")) {
+    if (box.scrollWidth > box.clientWidth) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", box.querySelector("caption").textContent);
+    } else {
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+    }
+  }
+};
+new ResizeObserver(reachable).observe(document.body);
 // Everything folded is opened for printing and folded again afterwards.
 let folded = [];
 addEventListener("beforeprint", () => {
