@@ -79,9 +79,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def typecheck(session: nox.Session) -> None:
-    """mypy --strict on the four packages, and on the studies that use them."""
+    """mypy --strict on the four packages, on the studies that use them and on the docs' runner."""
     _dev(session)
-    _run(session, "mypy", *(f"packages/debias-{p}/src" for p in PACKAGES), "experiments")
+    sources = (f"packages/debias-{p}/src" for p in PACKAGES)
+    _run(session, "mypy", *sources, "experiments", "docs/run_blocks.py")
 
 
 @nox.session(venv_backend="none")
@@ -119,9 +120,11 @@ def integration(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
-    """The documentation; a warning is an error."""
+    """The documentation: no warning, figures as measured, and every block is run."""
     _dev(session)
+    _run(session, "python", "-m", "experiments.report", "--check")
     _run(session, "sphinx-build", "-q", "-W", "--keep-going", "docs", "docs/_build/html")
+    _run(session, "python", "docs/run_blocks.py", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -145,6 +148,22 @@ def build(session: nox.Session) -> None:
     _run(
         session, "twine", "check", "--strict", *(str(p) for p in sorted((ROOT / "dist").iterdir()))
     )
+
+
+@nox.session(venv_backend="none", default=False)
+def browser(session: nox.Session) -> None:
+    """The report in a real browser (Debian's chromium, or CHROMIUM=path), with axe-core."""
+    _dev(session)
+    _install(session, DEV, "axe-playwright-python>=0.1.8,<0.2")
+    _run(session, "pytest", "-m", "browser", "packages/debias-eval/tests/report", *session.posargs)
+
+
+@nox.session(default=False)
+def lm_eval(session: nox.Session) -> None:
+    """Tasks of lm-evaluation-harness, in an environment of its own."""
+    _install(session, Path(session.virtualenv.location), "-e", "packages/debias-eval[test,lm-eval]")
+    session.env["HF_HUB_OFFLINE"] = "1"
+    session.run("pytest", "packages/debias-eval/tests/adapters", *session.posargs)
 
 
 @nox.session(default=False)

@@ -138,9 +138,10 @@ SINGLE = [
             "'math500', 'aime24', 'aime25', 'college_math', 'svamp', 'math_jsonl', "
             "'counterfactual_maths', 'humaneval', 'humaneval_plus', 'mbpp', "
             "'mbpp_sanitized', 'mbpp_plus', 'bigcodebench', 'bigcodebench_instruct', "
-            "'bigcodebench_hard', 'bigcodebench_hard_instruct', 'livecodebench', 'winogender', "
-            "'winobias', 'crows_pairs', 'crows_pairs_mean', 'stereoset', 'bbq', 'perplexity', "
-            "'word_counts', 'diversity', 'entropy_gap'; did you mean 'gsm8k'?"
+            "'bigcodebench_hard', 'bigcodebench_hard_instruct', 'counterfactual_code', "
+            "'livecodebench', 'winogender', 'winobias', 'crows_pairs', 'crows_pairs_mean', "
+            "'stereoset', 'bbq', 'perplexity', "
+            "'word_counts', 'diversity', 'genderbench', 'entropy_gap'; did you mean 'gsm8k'?"
         ],
     ),
     (

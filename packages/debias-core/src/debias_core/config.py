@@ -126,7 +126,7 @@ class ConstrainedConfig(Anchors):
     """
 
     kind: ClassVar[str] = "constrained"
-    rho: float = 20.0
+    rho: float = 80.0
     eta: float = 1.0
     kl: float = 1.0
 

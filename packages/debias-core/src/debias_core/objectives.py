@@ -243,7 +243,7 @@ def constrained(
     groups: Groups,
     *,
     multiplier: float | Sequence[float] = 0.0,
-    rho: float = 20.0,
+    rho: float = 80.0,
     pairs: Tensor | None = None,
     declared: Sequence[str] = GROUPS,
 ) -> Tensor:

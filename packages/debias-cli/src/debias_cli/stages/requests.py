@@ -44,7 +44,10 @@ def task_reads(task: Task) -> TaskReads:
         return TaskReads(prompt=True, seed=True, pairs=True, sandbox=False)
     if isinstance(task, LikelihoodTask):
         return TaskReads(prompt=False, seed=False, pairs=False, sandbox=False)
-    shown_as_given = task.kind in ("math_jsonl", "counterfactual_maths", "word_counts", "diversity")
+    shown_as_given = isinstance(task, WritingTask) or task.kind in (
+        "math_jsonl",
+        "counterfactual_maths",
+    )
     return TaskReads(
         prompt=task.protocol is None and shown_as_given,
         seed=task.samples is not None or task.temperature is not None,
