@@ -71,6 +71,7 @@ class Arm:
 ARMS = (
     Arm("no training", None),
     Arm("constrained", ConstrainedConfig()),
+    Arm("constrained, rho 20", ConstrainedConfig(rho=20.0)),
     Arm("gee", GeeConfig(), {"max_steps": 300}),
     Arm("group_gap", GroupGapConfig()),
     Arm("group_gap, l1", GroupGapConfig(norm="l1")),

@@ -1,6 +1,7 @@
 """The commands: exit codes, messages, JSON, and what they do not import."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -165,3 +166,30 @@ def test_help_shows_examples(cli: Cli) -> None:
         done = cli(command, "--help")
         assert done.returncode == 0
         assert f"debias-cli {command}" in done.stdout.split("Example", 1)[1]
+
+
+def test_a_closed_pipe_ends_a_command_quietly_and_not_by_a_signal() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "debias_cli", "schema"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_a_peer_that_went_away_does_not_end_the_process() -> None:
+    code = (
+        "import os, socket\n"
+        "from debias_cli.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "ours, theirs = socket.socketpair()\ntheirs.close()\n"
+        "try:\n    ours.send(b'x')\nexcept BrokenPipeError:\n    os._exit(7)\n"
+    )
+    command = [sys.executable, "-c", code, "--version"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 7, done

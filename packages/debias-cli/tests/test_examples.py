@@ -10,6 +10,8 @@ from debias_cli.config.evaluate import benchmark_name
 from debias_cli.config.load import load_config, parse_config
 from debias_cli.config.points import listed_points
 from debias_cli.config.sweep import GridSweep
+from debias_cli.stages.fingerprints import check_tasks_exist
+from debias_eval.tasks.registry import get_task
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
 NAMES = {
@@ -49,6 +51,14 @@ def test_embedded_data_that_an_example_names_exists(path: Path) -> None:
         data = getattr(task, "data", None)
         if data is not None and str(data).startswith("testbed:"):
             assert resources.testbed_file(data).exists()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_benchmarks_of_an_example_are_installed(path: Path) -> None:
+    section = load_config(path, environment={}).config.evaluate
+    if section is not None:
+        check_tasks_exist(section)
+        assert all(get_task(benchmark_name(task)) for task in section.tasks)
 
 
 def test_the_seed_plan_is_said() -> None:

@@ -34,7 +34,7 @@ def test_worked_values() -> None:
     # two answers, each under a female and a male prompt: differences 0.4, 0.4
     assert objectives.direct_gap(H, GROUPS, answers=PAIRS).item() == pytest.approx(0.16)
     assert objectives.direct_gap(H, GROUPS).item() == pytest.approx(0.16)
-    assert objectives.constrained(H, GROUPS).item() == pytest.approx(10 * 0.16)
+    assert objectives.constrained(H, GROUPS).item() == pytest.approx(40 * 0.16)
 
 
 def test_pairs_are_averaged_over_their_samples() -> None:

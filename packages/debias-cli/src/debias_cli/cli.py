@@ -8,7 +8,7 @@ and never import torch.
 # ruff: noqa: FBT002, PLC0415, PLR0913, PLR0917
 from __future__ import annotations
 
-import signal
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -256,6 +256,11 @@ def _guard(
     except KeyboardInterrupt:
         code = INTERRUPTED
         output.fail(DebiasCliError("interrupted"), code)
+    except BrokenPipeError:
+        # nobody reads the output any more (`debias-cli schema | head`). Never by the signal: that
+        # would end a run because a process of the sandbox ended first
+        code = 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:  # noqa: BLE001 - the boundary named above
         known = hasattr(error, "exit_code")
         code = int(getattr(error, "exit_code", 1))
@@ -271,8 +276,6 @@ def _guard(
 
 def main() -> None:
     """Entry point of the console script."""
-    # a closed pipe (`debias-cli schema | head`) ends the command quietly
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     app(prog_name="debias-cli")
     sys.exit(0)
 

@@ -219,20 +219,24 @@ def _locate(task: Task, spec: TaskSpec, data_dir: Path | None) -> Path:
         path = Path(spec.data).expanduser()
         if not path.exists():
             raise MissingError(f"{spec.result_name}: {path}: no such file")
-        if path.is_file() and task.takes_file:
-            return path
-        if task.companions and not path.is_dir():
-            raise InputError(f"{spec.result_name}: {path}: give the folder of {task.companions}")
-        lacking = [name for name in task.companions if not (path / name).is_file()]
-        if lacking:
-            raise MissingError(f"{spec.result_name}: {path / lacking[0]}: no such file")
-        return path
+        return path if path.is_file() and task.takes_file else _whole(task, spec, path)
     info = task.info
     if data_dir is None or not any((data_dir / name).exists() for name in info.data):
         carried = task.default_data()
         if carried is not None:
             return carried
-    return find_data(data_dir, *info.data, task=info.name, source=info.source)
+    found = find_data(data_dir, *info.data, task=info.name, source=info.source)
+    return _whole(task, spec, found)
+
+
+def _whole(task: Task, spec: TaskSpec, path: Path) -> Path:
+    """Return the folder that holds every file of a task with several; others as they are."""
+    if task.companions and not path.is_dir():
+        raise InputError(f"{spec.result_name}: {path}: give the folder of {task.companions}")
+    lacking = [name for name in task.companions if not (path / name).is_file()]
+    if lacking:
+        raise MissingError(f"{spec.result_name}: {path / lacking[0]}: no such file")
+    return path
 
 
 def _check_names(specs: Sequence[TaskSpec]) -> None:

@@ -140,10 +140,14 @@ class LiveCodeBenchTask(_GeneratedTask):
         return self
 
     @property
+    def whole(self) -> str:
+        """The name of the whole release, which debias-eval lists."""
+        return f"livecodebench_{self.release}"
+
+    @property
     def benchmark(self) -> str:
         """The name that debias-eval knows it by."""
-        window = "" if self.since is None else f"_{self.since}_{self.until}"
-        return f"livecodebench_{self.release}{window}"
+        return self.whole if self.since is None else f"{self.whole}_{self.since}_{self.until}"
 
 
 class LikelihoodTask(_Task):

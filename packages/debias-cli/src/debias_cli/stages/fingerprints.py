@@ -15,7 +15,12 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from debias_cli.config.evaluate import EntropyGapTask, EvaluateSection, task_label
+from debias_cli.config.evaluate import (
+    EntropyGapTask,
+    EvaluateSection,
+    LiveCodeBenchTask,
+    task_label,
+)
 from debias_cli.config.model import ModelSection
 from debias_cli.errors import MissingError
 from debias_cli.resources import is_testbed_data, local_model, testbed_file
@@ -107,7 +112,8 @@ def check_tasks_exist(section: EvaluateSection) -> None:
     from debias_eval.tasks.registry import tasks  # noqa: PLC0415 - no torch, but no use elsewhere
 
     known = tasks.names()
-    lacking = sorted({task.kind for task in section.tasks} - set(known))
+    asked = {t.whole if isinstance(t, LiveCodeBenchTask) else t.kind for t in section.tasks}
+    lacking = sorted(asked - set(known))
     if lacking:
         installed = package_version("debias-eval")
         raise MissingError(
