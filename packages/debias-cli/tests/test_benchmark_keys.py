@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from debias_cli.config.load import LoadedConfig, parse_config
-from debias_cli.rundir.benchmarks import BENCHMARK_RECORD, BenchmarkRecord, take_over
+from debias_cli.rundir.benchmarks import BENCHMARK_RECORD, new_benchmark_record, take_over
 from debias_cli.rundir.folder import RunFolder, write_record
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.graph import Stage, build_graph, run_folder
@@ -33,8 +33,13 @@ EVERY = ("entropy_gap", "gsm8k", "humaneval", "own", "word_counts", "winogender"
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    files = ("model/config.json", "rows.jsonl", "own.jsonl", "published/gsm8k/test.jsonl")
-    for name in (*files, "published/humaneval/HumanEval.jsonl", "published/winogender/a.tsv"):
+    published = (
+        "gsm8k/test.jsonl",
+        "winogender/all_sentences.tsv",
+        "winogender/occupations-stats.tsv",
+    )
+    files = ("model/config.json", "model/chat_template.jinja", "rows.jsonl", "own.jsonl")
+    for name in (*files, *(f"published/{file}" for file in published)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"{name}\n")
     return tmp_path
@@ -60,18 +65,14 @@ def plan(base: Path, *overrides: str, selection: Selection | None = None) -> Dec
 def finish(folder: Path, benchmark: Benchmark) -> None:
     folder.mkdir(parents=True)
     (folder / "verdicts.jsonl").write_text(f"verdicts of {benchmark.name}")
-    record = BenchmarkRecord(
-        benchmark=benchmark.name,
-        key=benchmark.key,
-        config=dict(benchmark.config),  # type: ignore[arg-type] # plain values
-        inputs=dict(benchmark.inputs),
-        code=dict(benchmark.code),
-        needs=dict.fromkeys(benchmark.needs, "key"),
-        seconds=1.0,
-        finished="2026-01-01T00:00:00.000+00:00",
-        head={},
-        result={},
-    )
+    parts = {
+        "config": benchmark.config,
+        "inputs": benchmark.inputs,
+        "code": benchmark.code,
+        "needs": dict.fromkeys(benchmark.needs, "key"),
+    }
+    name, key = benchmark.name, benchmark.key
+    record = new_benchmark_record(name, key, parts, 1.0, head={}, result={})
     write_record(folder / BENCHMARK_RECORD, record)
 
 
@@ -118,7 +119,7 @@ def test_a_field_changes_the_benchmarks_that_read_it(
     ("file", "names"),
     [
         ("published/gsm8k/test.jsonl", ("gsm8k",)),
-        ("published/winogender/a.tsv", ("winogender",)),
+        ("published/winogender/all_sentences.tsv", ("winogender",)),
         ("own.jsonl", ("own",)),
         ("rows.jsonl", ("entropy_gap",)),
         ("model/config.json", EVERY),
@@ -161,8 +162,8 @@ def test_the_changed_one_runs_and_says_why(project: Path) -> None:
 
 def test_an_added_one_runs_and_a_removed_one_runs_nothing(project: Path) -> None:
     finish_all(project)
-    added = plan(project, "evaluate.tasks.6={kind: svamp}")
-    assert (running(added), added.reasons) == (("svamp",), ("svamp: never ran",))
+    added = plan(project, "evaluate.tasks.6={kind: diversity}")
+    assert (running(added), added.reasons) == (("diversity",), ("diversity: never ran",))
     fewer = plan(project, "evaluate.tasks=[{kind: gsm8k, limit: 10}]")
     assert (running(fewer), fewer.reasons) == ((), ("the list of benchmarks changed",))
 

@@ -8,6 +8,7 @@ import pytest
 from debias_cli.config.evaluate import EvaluateSection
 from debias_cli.config.load import parse_config
 from debias_cli.config.tree import PipelineConfig
+from debias_cli.errors import MissingError
 from debias_cli.stages.evaluation import task_specs
 from debias_cli.stages.fingerprints import check_tasks_exist, task_data_path
 from debias_eval.evaluation import TaskSpec
@@ -54,6 +55,11 @@ def test_begun_texts_take_no_template_for_problems(kind: str) -> None:
     assert found == {"chat_template": True, "system": "Be brief.", "max_new_tokens": 9}
 
 
-def test_variants_share_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "crows_pairs").mkdir()
-    assert task_data_path(None, "crows_pairs_mean", tmp_path) == tmp_path / "crows_pairs"
+def test_variants_share_a_folder_and_what_lacks_is_named(tmp_path: Path) -> None:
+    (task,) = configured("kind: crows_pairs_mean")[1].tasks
+    with pytest.raises(MissingError, match=r"crows_pairs_mean: no 'crows_pairs/.*put it at"):
+        task_data_path(task, tmp_path)
+    data = tmp_path / "crows_pairs" / "crows_pairs_anonymized.csv"
+    data.parent.mkdir()
+    data.touch()
+    assert task_data_path(task, tmp_path) == data

@@ -8,7 +8,7 @@ import pytest
 
 from debias_cli.config.load import LoadedConfig, parse_config
 from debias_cli.errors import MissingError, UsageError
-from debias_cli.rundir.benchmarks import BENCHMARK_RECORD, BenchmarkRecord
+from debias_cli.rundir.benchmarks import BENCHMARK_RECORD, new_benchmark_record
 from debias_cli.rundir.folder import RunFolder, new_record, write_record
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.graph import Stage, build_graph, run_folder
@@ -24,6 +24,7 @@ train:
   compare_with: [{objective: {kind: gee}}]
   seeds: [0, 1]
 evaluate:
+  data_dir: published
   tasks: [{kind: entropy_gap}, {kind: gsm8k}]
 """
 NAMES = [
@@ -50,6 +51,8 @@ class Project:
         (root / "model").mkdir()
         (root / "model" / "config.json").write_text("{}")
         (root / "data.jsonl").write_text('{"prompt": "x"}\n')
+        (root / "published" / "gsm8k").mkdir(parents=True)
+        (root / "published" / "gsm8k" / "test.jsonl").write_text("{}\n")
 
     def load(self, *overrides: str) -> LoadedConfig:
         text = TEXT.replace("MODEL", str(self.root / "model"))
@@ -89,18 +92,14 @@ class Project:
 def finish_benchmark(folder: Path, benchmark: Benchmark) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "verdicts.jsonl").write_text(f"verdicts of {benchmark.name}")
-    record = BenchmarkRecord(
-        benchmark=benchmark.name,
-        key=benchmark.key,
-        config=dict(benchmark.config),  # type: ignore[arg-type] # plain values
-        inputs=dict(benchmark.inputs),
-        code=dict(benchmark.code),
-        needs=dict.fromkeys(benchmark.needs, "key"),
-        seconds=1.0,
-        finished="2026-01-01T00:00:00.000+00:00",
-        head={},
-        result={},
-    )
+    parts = {
+        "config": benchmark.config,
+        "inputs": benchmark.inputs,
+        "code": benchmark.code,
+        "needs": dict.fromkeys(benchmark.needs, "key"),
+    }
+    name, key = benchmark.name, benchmark.key
+    record = new_benchmark_record(name, key, parts, 1.0, head={}, result={})
     write_record(folder / BENCHMARK_RECORD, record)
 
 

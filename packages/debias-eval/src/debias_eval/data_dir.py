@@ -8,11 +8,15 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from debias_eval.errors import MissingError
+from debias_eval.errors import InputError, MissingError
 from debias_eval.files import sha256_file
 
-__all__ = ["ENVIRONMENT", "data_sha256", "find_data", "resolve_data_dir"]
+if TYPE_CHECKING:
+    from debias_eval.tasks.base import Task
+
+__all__ = ["ENVIRONMENT", "data_sha256", "find_data", "locate_data", "resolve_data_dir"]
 
 ENVIRONMENT = "DEBIAS_DATA_DIR"
 
@@ -56,6 +60,43 @@ def find_data(data_dir: Path | None, *relative: str, task: str, source: str = ""
         f"{task}: needs {relative[0]!r}; put it in a data folder and name the folder with "
         f"--data-dir DIR or {ENVIRONMENT}=DIR, or give the file itself with --data FILE{origin}"
     )
+
+
+def locate_data(task: Task, data: Path | str | None, data_dir: Path | None, *, name: str) -> Path:
+    """Return where a task's data lies: what was given, else in the data folder, else its own.
+
+    Args:
+        task: The benchmark.
+        data: A file or folder in the task's schema, in place of the published data.
+        data_dir: The data folder.
+        name: Name in the results, for messages.
+
+    Raises:
+        MissingError: There is no such file; the message says where to put it.
+        InputError: A file was given where a folder is needed.
+    """
+    if data is not None:
+        path = Path(data).expanduser()
+        if not path.exists():
+            raise MissingError(f"{name}: {path}: no such file")
+        return path if path.is_file() and task.takes_file else _whole(task, path, name)
+    info = task.info
+    if data_dir is None or not any((data_dir / place).exists() for place in info.data):
+        carried = task.default_data()
+        if carried is not None:
+            return carried
+    found = find_data(data_dir, *info.data, task=info.name, source=info.source)
+    return _whole(task, found, name)
+
+
+def _whole(task: Task, path: Path, name: str) -> Path:
+    """Return the folder that holds every file of a task with several; others as they are."""
+    if task.companions and not path.is_dir():
+        raise InputError(f"{name}: {path}: give the folder of {task.companions}")
+    lacking = [companion for companion in task.companions if not (path / companion).is_file()]
+    if lacking:
+        raise MissingError(f"{name}: {path / lacking[0]}: no such file")
+    return path
 
 
 def data_sha256(path: Path, names: tuple[str, ...] = ()) -> str:

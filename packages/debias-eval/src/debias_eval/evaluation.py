@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from debias_eval.backends.base import BackendSettings
 from debias_eval.backends.recorded import RecordedBackend
 from debias_eval.backends.registry import open_backend
-from debias_eval.data_dir import data_sha256, find_data, resolve_data_dir
+from debias_eval.data_dir import data_sha256, locate_data, resolve_data_dir
 from debias_eval.errors import InputError, MissingError
 from debias_eval.files import folder_lock
 from debias_eval.jsonl import read_rows, write_rows
@@ -38,7 +38,6 @@ from debias_eval.tasks.registry import get_task
 if TYPE_CHECKING:
     from debias_eval.backends.base import Backend
     from debias_eval.progress import Progress
-    from debias_eval.tasks.base import Task
 
 __all__ = ["EvalSettings", "TaskSpec", "evaluate", "grade", "regrade"]
 
@@ -201,7 +200,7 @@ def prepare(
 ) -> tuple[Benchmark, list[Item]]:
     """Return the benchmark of ``spec`` and its items: everything that needs no model."""
     task = get_task(spec.task)
-    path = _locate(task, spec, data_dir)
+    path = locate_data(task, spec.data, data_dir, name=spec.result_name)
     chosen = resolve_protocol(resolve_protocol(task.protocol(), protocol), spec.protocol)
     if spec.samples is not None:
         chosen = chosen.with_changes({"sampling": {"n": spec.samples}})
@@ -212,31 +211,6 @@ def prepare(
             raise InputError(f"{spec.result_name}: limit is {spec.limit}; it must be 1 or more")
         items = items[: spec.limit]
     return Benchmark(spec.result_name, task, chosen, folder / spec.result_name), items
-
-
-def _locate(task: Task, spec: TaskSpec, data_dir: Path | None) -> Path:
-    if spec.data is not None:
-        path = Path(spec.data).expanduser()
-        if not path.exists():
-            raise MissingError(f"{spec.result_name}: {path}: no such file")
-        return path if path.is_file() and task.takes_file else _whole(task, spec, path)
-    info = task.info
-    if data_dir is None or not any((data_dir / name).exists() for name in info.data):
-        carried = task.default_data()
-        if carried is not None:
-            return carried
-    found = find_data(data_dir, *info.data, task=info.name, source=info.source)
-    return _whole(task, spec, found)
-
-
-def _whole(task: Task, spec: TaskSpec, path: Path) -> Path:
-    """Return the folder that holds every file of a task with several; others as they are."""
-    if task.companions and not path.is_dir():
-        raise InputError(f"{spec.result_name}: {path}: give the folder of {task.companions}")
-    lacking = [name for name in task.companions if not (path / name).is_file()]
-    if lacking:
-        raise MissingError(f"{spec.result_name}: {path / lacking[0]}: no such file")
-    return path
 
 
 def _check_names(specs: Sequence[TaskSpec]) -> None:

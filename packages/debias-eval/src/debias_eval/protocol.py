@@ -317,6 +317,17 @@ PROFILES: Mapping[str, Mapping[str, object]] = {
         "sampling": {"n": 10, "temperature": 0.2, "top_p": 0.95},
         "cpu_seconds": 6.0,
     },
+    # LiveCodeBench's questions for base models: a worked example, then the question in its form.
+    "lcb-v5-base": {
+        "template": _PLACE,
+        "chat_template": False,
+        "system": None,
+        "extraction": "completion",
+        "max_new_tokens": 2000,
+        "stop": ("###",),
+        "sampling": {"n": 10, "temperature": 0.2, "top_p": 0.95},
+        "cpu_seconds": 6.0,
+    },
     # A chat model is asked for the whole function and answers in a fenced block.
     "code-chat": {
         "template": f"Complete the following Python function. Answer with the whole function in "

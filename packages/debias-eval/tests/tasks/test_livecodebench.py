@@ -16,6 +16,7 @@ from debias_eval import EvalSettings, GradeSettings, TaskSpec, grade
 from debias_eval.cli.app import app
 from debias_eval.errors import InputError, UnknownNameError
 from debias_eval.evaluation import prepare
+from debias_eval.protocol import resolve_protocol
 from debias_eval.tasks._lcb_tests import TestsError, all_cases, text_of_pickle
 from debias_eval.tasks.registry import get_task
 
@@ -109,6 +110,29 @@ def test_function_questions(tmp_path: Path) -> None:
     assert statuses(tmp_path, ADD, answers) == ["passed"] * 3 + ["failed"] * 4
 
 
+def test_base_models_continue_a_heading_and_their_code_is_what_follows(tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", [DOUBLE, ADD])
+    task = get_task("livecodebench_v5")
+    protocol = resolve_protocol(task.protocol(), "lcb-v5-base")
+    assert not protocol.chat_template
+    double, add = task.load(data, protocol)
+    for item, row in ((double, DOUBLE), (add, ADD)):
+        shown = protocol.plain_text(item.prompt)
+        assert shown.endswith("### Answer\n\n")
+        assert shown.count("### Question") == 2  # a worked example, then the question
+        assert str(row["question_content"]) in shown
+        assert str(row["starter_code"]) in shown
+        assert "```" not in shown
+    programs = [
+        task.program(double, "print(2 * int(input()))\n\n", protocol),
+        task.program(
+            add, "class Solution:\n    def addTo(self, n, xs):\n        return []", protocol
+        ),
+    ]
+    assert "print(2 * int(input()))" in programs[0].solution
+    assert "Solution().addTo" in programs[1].solution
+
+
 def test_a_file_of_both_kinds_through_the_command(tmp_path: Path) -> None:
     data = write(tmp_path / "data.jsonl", [DOUBLE, ADD])
     good = {
@@ -164,11 +188,21 @@ def test_the_protocol_is_the_published_one(tmp_path: Path) -> None:
     assert "class Solution:\n    def addTo(self):" in items[1].prompt
 
 
-def test_prompts_of_the_published_questions_ask_for_one_of_two_things(shared_dir: Path) -> None:
+def test_finished_prompts_are_asked_and_not_scored(tmp_path: Path, shared_dir: Path) -> None:
     path = shared_dir / "data" / "livecodebench_v5_prompts" / "livecodebench_v5.jsonl"
+    name = "livecodebench_v5_2024-08-01_2024-08-31"
+    task = get_task(name)
+    items = task.load(path, task.protocol())
     asks = ["starter code to write the solution", "Read the inputs from stdin"]
-    for line in path.read_text(encoding="utf-8").splitlines():
-        assert sum(ask in json.loads(line)["prompt"] for ask in asks) == 1
+    assert all(sum(ask in item.prompt for ask in asks) == 1 for item in items)
+    answers = [{"id": item.id, "completion": fenced("print(1)")} for item in items]
+    completions = write(tmp_path / "c.jsonl", answers)
+    grade(name, completions, data=path, out=tmp_path / "out", settings=FAST)
+    row = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"][name]
+    assert row["score"] is None
+    verdicts = (tmp_path / "out" / name / "verdicts.jsonl").read_text().splitlines()
+    assert len(verdicts) == len(items) > 0
+    assert all("only prompts were given" in line for line in verdicts)
 
 
 class _Evil:

@@ -20,6 +20,7 @@ from debias_cli.rundir.folder import HASHES_NAME
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.graph import build_graph, run_folder
 from debias_cli.stages.planning import Decision, Selection, make_plan
+from debias_cli.stages.protocols import check_protocols
 from debias_cli.stages.sweeping import sweep_folder
 from debias_cli.ui.output import Output
 
@@ -30,6 +31,7 @@ _WORDS = {"run": "runs", "reuse": "is finished", "copy": "is taken over", "skip"
 def validate_file(path: Path, overrides: Sequence[str], output: Output) -> int:
     """Says that the configuration is valid, or raises with every problem."""
     loaded = load_config(path, overrides=overrides)
+    check_protocols(loaded)
     swept = loaded.config.sweep is not None
     folder = sweep_folder(loaded) if swept else run_folder(loaded).path
     what = "sweep" if swept else "run"

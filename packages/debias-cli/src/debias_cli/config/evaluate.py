@@ -30,6 +30,16 @@ class _Task(Section):
     )
 
 
+Profile = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class ProtocolByPrompt(Section):
+    """A profile for instruct models and one for base models, in one file."""
+
+    chat: Profile = Field(description="Taken where model.prompt.chat_template is true.")
+    plain: Profile = Field(description="Taken where model.prompt.chat_template is false.")
+
+
 class _GeneratedTask(_Task):
     """A benchmark that the model answers in free text."""
 
@@ -39,12 +49,12 @@ class _GeneratedTask(_Task):
         le=131_072,
         description="Length limit of an answer, tokens; null: the benchmark's protocol.",
     )
-    protocol: str | None = Field(
+    protocol: Profile | ProtocolByPrompt | None = Field(
         default=None,
-        max_length=100,
         description=(
-            "Named profile of debias-eval, such as qwen2.5-math-cot; null: the benchmark's own "
-            "(math_jsonl and counterfactual_maths take model.prompt)."
+            "Named profile of debias-eval, such as qwen2.5-math-cot, or two of them as "
+            "{chat: ..., plain: ...}, of which model.prompt.chat_template takes one; null: the "
+            "benchmark's own (math_jsonl and counterfactual_maths take model.prompt)."
         ),
     )
     samples: int | None = Field(

@@ -7,14 +7,14 @@ one run finished is there for the next, also when the stage as a whole never end
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from debias_cli.errors import DamagedError
 from debias_cli.rundir.files import link_tree
-from debias_cli.rundir.folder import Record, RunFolder, load_record
+from debias_cli.rundir.folder import Record, RunFolder, load_record, now
 
 BENCHMARK_RECORD = "benchmark.json"
 
@@ -30,6 +30,20 @@ class BenchmarkRecord(Record):
     benchmark: str
     head: dict[str, JsonValue]
     result: dict[str, JsonValue]
+
+
+def new_benchmark_record(
+    benchmark: str,
+    key: str,
+    parts: Mapping[str, Mapping[str, object]],
+    seconds: float,
+    *,
+    head: Mapping[str, JsonValue],
+    result: JsonValue,
+) -> BenchmarkRecord:
+    """A record without files; `parts` holds config, inputs, code and needs."""
+    content = {**parts, "benchmark": benchmark, "key": key, "head": head, "result": result}
+    return BenchmarkRecord.model_validate({**content, "seconds": seconds, "finished": now()})
 
 
 def finished_benchmarks(

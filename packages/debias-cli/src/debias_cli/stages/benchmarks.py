@@ -43,9 +43,10 @@ def benchmarks_of(loaded: LoadedConfig, model: Measured, hashes: HashCache) -> I
     for index, task in enumerate(section.tasks):
         reads = task_reads(task)
         needs = {name: key for name, key in model.needs.items() if name != "data" or reads.pairs}
+        request = task_request(task, config)
         own = {str(path): found for path, found in data.get(task_label(task), {}).items()}
         content = {
-            "request": task_request(task, config),
+            "request": request,
             "with": _around(plain, reads),
             "inputs": [*model.inputs.values(), *own.values()],
             "code": code,
@@ -53,7 +54,7 @@ def benchmarks_of(loaded: LoadedConfig, model: Measured, hashes: HashCache) -> I
         }
         yield Benchmark(
             name=task_label(task),
-            config={**_entry(loaded, index), **_around(loaded.saved, reads)},
+            config={**_entry(loaded, index, request), **_around(loaded.saved, reads)},
             inputs={**model.inputs, **own},
             code=code,
             needs=tuple(needs),
@@ -71,15 +72,22 @@ def task_named(section: EvaluateSection, name: str) -> Task:
     return next(task for task in section.tasks if task_label(task) == name)
 
 
-def _entry(loaded: LoadedConfig, index: int) -> dict[str, Plain]:
-    """The task as it was written, with its defaults; where its data lies does not matter."""
+def _entry(loaded: LoadedConfig, index: int, request: Mapping[str, Plain]) -> dict[str, Plain]:
+    """The task as it was written, with its defaults; where its data lies does not matter.
+
+    Of two protocols, one for each kind of prompt, it has the one that is asked for.
+    """
     section = loaded.saved["evaluate"]
     assert isinstance(section, dict)
     tasks = section["tasks"]
     assert isinstance(tasks, list)
     entry = tasks[index]
     assert isinstance(entry, dict)
-    return {name: value for name, value in entry.items() if name not in ("name", "data")}
+    found = {name: value for name, value in entry.items() if name not in ("name", "data")}
+    changes = request["protocol"]
+    if isinstance(found.get("protocol"), dict) and isinstance(changes, dict):
+        found["protocol"] = changes["profile"]
+    return found
 
 
 def _around(plain: Mapping[str, Plain], reads: TaskReads) -> dict[str, Plain]:

@@ -16,9 +16,14 @@ from pydantic import JsonValue
 from debias_cli.config.evaluate import EvaluateSection, Task, task_label
 from debias_cli.config.tree import PipelineConfig
 from debias_cli.resources import is_testbed_data, testbed_file
-from debias_cli.rundir.benchmarks import BENCHMARK_RECORD, BenchmarkRecord, take_over
+from debias_cli.rundir.benchmarks import (
+    BENCHMARK_RECORD,
+    BenchmarkRecord,
+    new_benchmark_record,
+    take_over,
+)
 from debias_cli.rundir.files import read_json, write_json
-from debias_cli.rundir.folder import now, stale_key, write_record
+from debias_cli.rundir.folder import stale_key, write_record
 from debias_cli.stages.benchmarks import task_named
 from debias_cli.stages.context import StageContext
 from debias_cli.stages.data import PAIRS_NAME
@@ -97,20 +102,15 @@ def _keep(context: StageContext, benchmark: Benchmark, seconds: float) -> Benchm
     assert isinstance(rows, dict)
     needs = {need: _key_of(context, need) for need in benchmark.needs}
     stale = context.stale.intersection(benchmark.needs)
-    record = BenchmarkRecord.model_validate(
-        {
-            "benchmark": benchmark.name,
-            "key": stale_key(benchmark.key) if stale else benchmark.key,
-            "config": benchmark.config,
-            "inputs": benchmark.inputs,
-            "code": benchmark.code,
-            "needs": needs,
-            "seconds": seconds,
-            "finished": now(),
-            "head": head,
-            "result": rows[benchmark.name],
-        }
-    )
+    parts = {
+        "config": benchmark.config,
+        "inputs": benchmark.inputs,
+        "code": benchmark.code,
+        "needs": needs,
+    }
+    key = stale_key(benchmark.key) if stale else benchmark.key
+    row = rows[benchmark.name]
+    record = new_benchmark_record(benchmark.name, key, parts, seconds, head=head, result=row)
     return write_record(context.out / benchmark.name / BENCHMARK_RECORD, record)
 
 

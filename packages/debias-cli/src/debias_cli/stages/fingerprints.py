@@ -19,22 +19,16 @@ from debias_cli.config.evaluate import (
     EntropyGapTask,
     EvaluateSection,
     LiveCodeBenchTask,
+    Task,
+    benchmark_name,
     task_label,
 )
 from debias_cli.config.model import ModelSection
 from debias_cli.errors import MissingError
 from debias_cli.resources import is_testbed_data, local_model, testbed_file
 from debias_cli.rundir.hashes import HashCache
+from debias_cli.stages.requests import task_reads
 
-_FOLDERS = {
-    "bigcodebench_hard": "bigcodebench",
-    "bigcodebench_hard_instruct": "bigcodebench",
-    "bigcodebench_instruct": "bigcodebench",
-    "crows_pairs_mean": "crows_pairs",
-    "diversity": "prompts",
-    "mbpp_sanitized": "mbpp",
-    "word_counts": "prompts",
-}
 _NOT_INSTALLED = "not installed"
 _CODE_SUFFIXES = {".py", ".json", ".jsonl", ".tsv", ".csv", ".txt", ".j2", ".html"}
 
@@ -125,34 +119,44 @@ def check_tasks_exist(section: EvaluateSection) -> None:
 def task_fingerprints(section: EvaluateSection, hashes: HashCache) -> dict[str, dict[Path, str]]:
     """Content hash of the data of every task, by the task's name in results.
 
-    That is its own file, or its folder in the data folder; a task that reads neither has none.
-
     Raises:
-        MissingError: a file that a task names is not there; every missing one is named.
+        MissingError: data is not there; every missing file is named, with where to put it.
     """
     found: dict[str, dict[Path, str]] = {}
     missing: list[str] = []
-    data_dir = section.data_dir or _data_dir_of_environment()
     for task in section.tasks:
-        if isinstance(task, EntropyGapTask):
-            continue
         try:
-            path = task_data_path(task.data, task.kind, data_dir)
+            path = task_data_path(task, section.data_dir or _data_dir_of_environment())
             if path is not None:
                 found[task_label(task)] = {path: hashes.tree(path)}
         except MissingError as error:
-            missing.append(f"task {task_label(task)}: {error}")
+            missing.append(f"evaluate: {error}")
     if missing:
         raise MissingError("\n".join(missing))
     return found
 
 
-def task_data_path(data: Path | None, kind: str, data_dir: Path | None) -> Path | None:
-    """Where a task's data lies; None where only debias-eval knows (a package, a hub)."""
-    if data is not None:
-        return testbed_file(data) if is_testbed_data(data) else data
-    folder = None if data_dir is None else data_dir / _FOLDERS.get(kind, kind)
-    return folder if folder is not None and folder.is_dir() else None
+def task_data_path(task: Task, data_dir: Path | None) -> Path | None:
+    """Where a task's data lies; None where it is the pair table of the `data` section.
+
+    Raises:
+        MissingError: it is not there.
+    """
+    if task_reads(task).pairs:
+        return None
+    assert not isinstance(task, EntropyGapTask)
+    if task.data is not None and is_testbed_data(task.data):
+        return testbed_file(task.data)
+    from debias_eval.data_dir import locate_data  # noqa: PLC0415 - no torch, but no use elsewhere
+    from debias_eval.errors import DebiasEvalError  # noqa: PLC0415 - as above
+    from debias_eval.tasks.registry import get_task  # noqa: PLC0415 - as above
+
+    try:
+        return locate_data(
+            get_task(benchmark_name(task)), task.data, data_dir, name=task_label(task)
+        )
+    except DebiasEvalError as error:
+        raise MissingError(str(error)) from None
 
 
 def _data_dir_of_environment() -> Path | None:

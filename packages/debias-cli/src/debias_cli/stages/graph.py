@@ -33,6 +33,7 @@ from debias_cli.stages.fingerprints import (
     path_fingerprints,
 )
 from debias_cli.stages.keys import Benchmark, code_of, hash_of, key_of
+from debias_cli.stages.protocols import check_protocols
 from debias_data.config import BuildConfig
 
 StageKind = Literal["data", "evaluate", "train", "compare", "report"]
@@ -110,6 +111,7 @@ def build_graph(loaded: LoadedConfig, hashes: HashCache) -> list[Stage]:
 
     Raises:
         MissingError: an input file, a model folder or a package is not there.
+        ConfigError: a protocol is unknown, or the model has no chat template for it.
     """
     builder = _GraphBuilder(loaded, hashes)
     return list(builder.stages())
@@ -127,6 +129,7 @@ class _GraphBuilder:
     def stages(self) -> Iterator[Stage]:
         """Yields data, baseline, training and evaluation of every run, compare, report."""
         config = self.config
+        check_protocols(self.loaded)
         if config.data is not None:
             yield self._data(config.data)
         pairs = ("data",) if config.data is not None else ()

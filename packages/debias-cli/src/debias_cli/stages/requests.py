@@ -6,6 +6,7 @@ Plain values only: `plan` needs them for its keys and must not import what evalu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from debias_cli.config.evaluate import (
     CodeTask,
@@ -13,12 +14,15 @@ from debias_cli.config.evaluate import (
     LikelihoodTask,
     LiveCodeBenchTask,
     MathsTask,
+    ProtocolByPrompt,
     Task,
     WritingTask,
     benchmark_name,
 )
 from debias_cli.config.tree import PipelineConfig
 from debias_cli.config.yaml_reader import Plain
+
+GeneratedTask: TypeAlias = MathsTask | CodeTask | LiveCodeBenchTask | WritingTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +77,13 @@ def _scoring(task: LikelihoodTask) -> dict[str, Plain] | None:
     return {"chat_template": True} if task.chat_template else None
 
 
-def _changes(
-    task: MathsTask | CodeTask | LiveCodeBenchTask | WritingTask, config: PipelineConfig
-) -> dict[str, Plain]:
+def _changes(task: GeneratedTask, config: PipelineConfig) -> dict[str, Plain]:
     """Changes to the benchmark's protocol; some have none of their own for the prompt."""
     changes: dict[str, Plain] = {}
     reads = task_reads(task)
-    if task.protocol is not None:
-        changes["profile"] = task.protocol
+    profile = _profile(task, config)
+    if profile is not None:
+        changes["profile"] = profile
     elif reads.prompt:
         changes |= _prompt(config)
         if isinstance(task, WritingTask):
@@ -98,6 +101,13 @@ def _changes(
         }
         changes["sampling"] = {key: value for key, value in sampling.items() if value is not None}
     return changes
+
+
+def _profile(task: GeneratedTask, config: PipelineConfig) -> str | None:
+    """The profile that is asked for; of two, the one for how the model is prompted."""
+    if isinstance(task.protocol, ProtocolByPrompt):
+        return task.protocol.chat if config.model.prompt.chat_template else task.protocol.plain
+    return task.protocol
 
 
 def _prompt(config: PipelineConfig) -> dict[str, Plain]:

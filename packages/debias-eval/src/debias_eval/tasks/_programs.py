@@ -109,25 +109,25 @@ class CodeTask(GenerationTask):
     ) -> list[Row]:
         """Return the executor's outcome for every answer.
 
-        An empty completion is run like any other: it fails, and stays in the denominator.
+        An empty completion is run like any other: it fails, and stays in the denominator. So does
+        a prompt that was too long; a question that cannot be judged never counts, for no model.
         """
         asked = {str(row["id"]) for row in responses}
         by_id = {item.id: item for item in items if item.id in asked}
         unable = self.unable(list(by_id.values()), settings)
         able = [item for item in by_id.values() if item.id not in unable]
         decided: dict[int, Row] = {}
-        for index, row in enumerate(responses):
-            if row["finish_reason"] == "too_long":
-                decided[index] = {"status": "too_long", "detail": "prompt too long"}
-            elif str(row["id"]) in unable:
-                decided[index] = {"status": "infra_error", "detail": unable[str(row["id"])]}
         with self.open_executor(settings) as executor:
             expected = self.expectations(able, executor)
             libraries = _libraries(settings)
             for index, row in enumerate(responses):
-                if str(row["id"]) in expected.broken:
-                    reason = expected.broken[str(row["id"])]
-                    decided.setdefault(index, {"status": "gold_error", "detail": reason})
+                name = str(row["id"])
+                if name in unable:
+                    decided[index] = {"status": "infra_error", "detail": unable[name]}
+                elif name in expected.broken:
+                    decided[index] = {"status": "gold_error", "detail": expected.broken[name]}
+                elif row["finish_reason"] == "too_long":
+                    decided[index] = {"status": "too_long", "detail": "prompt too long"}
 
             def parts_of(index: int) -> list[Part]:
                 row = responses[index]

@@ -132,7 +132,8 @@ def share_metrics(
     """Return the share of answers that passed.
 
     One answer an item: k/n with Wilson's interval. Several: the mean over items of each item's
-    share, with a bootstrap over items, because answers to one item are not independent.
+    share, with a bootstrap over items, because answers to one item are not independent. Where all
+    are solved, or none, resampling shows no spread: the interval is Wilson's, over items.
     """
     shares = item_shares(verdicts, passed)
     counts = Counter(str(row["status"]) for row in verdicts)
@@ -140,8 +141,9 @@ def share_metrics(
     k = sum(map(sum, shares.values()))
     score: float | None = None
     interval: tuple[float, float] | None = None
-    if n and n == len(shares):
-        bounds = statistics.wilson_interval(k, n)
+    num_items = len(shares)
+    if n and (n == num_items or k in (0, n)):
+        bounds = statistics.wilson_interval(k * num_items // n, num_items)
         score, interval = k / n, (float(bounds.low), float(bounds.high))
     elif n:
         means = [sum(values) / len(values) for values in shares.values()]
@@ -153,7 +155,7 @@ def share_metrics(
         n=n,
         k=k,
         counts=dict(sorted(counts.items())),
-        details={"num_items": len(shares), **answer_rates(verdicts), **(details or {})},
+        details={"num_items": num_items, **answer_rates(verdicts), **(details or {})},
     )
 
 

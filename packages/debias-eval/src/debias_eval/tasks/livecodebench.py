@@ -5,6 +5,15 @@ A row is ``{"question_id", "question_title", "question_content", "platform", "co
 https://huggingface.co/datasets/livecodebench/code_generation_lite. A question is about a function
 if its metadata names one; all others read standard input, each test in a process of its own.
 
+Chat models are asked for a fenced block, as LiveCodeBench asks them. Protocol ``lcb-v5-base`` is
+for base models: headings in place of requests, behind a worked example, and the answer is what
+follows. LiveCodeBench does the same with examples of its own, so scores of base models are ours
+alone.
+
+A file of finished prompts, ``{"question_id", "contest_date", "prompt", "tests": {"fname", "md5"}}``
+as QwQ's evaluation has them, can be asked and not judged: its tests lie elsewhere. Every question
+is then listed as not scored.
+
 Release and dates are part of the name, since they decide what is asked: ``livecodebench_v5`` is
 the first five files, ``livecodebench_v5_2024-08-01_2025-02-01`` what of it falls into these days,
 both included. Questions of the errata list are left out.
@@ -24,8 +33,9 @@ from debias_eval import execution  # lazy: its parts load on first use
 from debias_eval.code.fences import last_fenced_block
 from debias_eval.code.preamble import with_preamble
 from debias_eval.errors import InputError, UnknownNameError
-from debias_eval.jsonl import read_models
+from debias_eval.jsonl import read_models, read_rows
 from debias_eval.protocol import PROFILES, Protocol
+from debias_eval.tasks._lcb_prompts import begun_answer, question
 from debias_eval.tasks._lcb_tests import Case, TestsError, all_cases
 from debias_eval.tasks._programs import Expectations, OneProgramTask
 from debias_eval.tasks._rows import unique_ids
@@ -71,6 +81,19 @@ class _Row(BaseModel):
     metadata: str = "{}"
 
 
+class _Elsewhere(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    fname: str
+
+
+class _FinishedPrompt(BaseModel):
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+    question_id: str
+    contest_date: datetime
+    prompt: str
+    tests: _Elsewhere
+
+
 class LiveCodeBench(OneProgramTask):
     """pass@1 over ten samples a question."""
 
@@ -98,26 +121,44 @@ class LiveCodeBench(OneProgramTask):
         """Return LiveCodeBench's question to chat models, ten samples at temperature 0.2."""
         return Protocol().with_changes(PROFILES["lcb-v5"]).with_changes({"profile": "lcb-v5"})
 
-    def load(self, path: Path, protocol: Protocol) -> list[Item]:  # noqa: ARG002
+    def load(self, path: Path, protocol: Protocol) -> list[Item]:
         """Return the questions of the release (a folder's files, or one file) and the dates."""
-        files = [path / name for name in self.companions] if path.is_dir() else [path]
-        rows = [row for file in files for row in read_models(file, _Row, max_line=_MAX_LINE)]
-        items = [
-            self._item(path, row)
-            for row in rows
-            if not {row.question_id, row.question_title} & _ERRATA and self._in_window(row)
-        ]
+        if path.is_file() and _holds_finished_prompts(path):
+            items = self._finished(path)
+        else:
+            items = self._questions(path, protocol)
         if not items:
             raise InputError(f"{path}: no question of {self.info.name}")
         unique_ids(path, items)
         return items
 
-    def _in_window(self, row: _Row) -> bool:
+    def _questions(self, path: Path, protocol: Protocol) -> list[Item]:
+        files = [path / name for name in self.companions] if path.is_dir() else [path]
+        rows = [row for file in files for row in read_models(file, _Row, max_line=_MAX_LINE)]
+        ask = begun_answer if protocol.extraction == "completion" else question
+        return [
+            self._item(path, row, ask(row.question_content, row.starter_code))
+            for row in rows
+            if not {row.question_id, row.question_title} & _ERRATA and self._in_window(row)
+        ]
+
+    def _finished(self, path: Path) -> list[Item]:
+        return [
+            Item(
+                row.question_id,
+                row.prompt,
+                {"contest_date": row.contest_date.date().isoformat(), "file": row.tests.fname},
+            )
+            for row in read_models(path, _FinishedPrompt)
+            if row.question_id not in _ERRATA and self._in_window(row)
+        ]
+
+    def _in_window(self, row: _Row | _FinishedPrompt) -> bool:
         if self.window is None:
             return True
         return self.window[0] <= row.contest_date.date() <= self.window[1]
 
-    def _item(self, path: Path, row: _Row) -> Item:
+    def _item(self, path: Path, row: _Row, prompt: str) -> Item:
         try:
             metadata = json.loads(row.metadata)
             function = metadata.get("func_name")
@@ -129,7 +170,7 @@ class LiveCodeBench(OneProgramTask):
             )
         return Item(
             row.question_id,
-            _question(row),
+            prompt,
             {
                 "function": function,
                 "contest_date": row.contest_date.date().isoformat(),
@@ -156,6 +197,8 @@ class LiveCodeBench(OneProgramTask):
         Raises:
             TestsError: They cannot be read.
         """
+        if "file" in item.fields:
+            raise TestsError(f"its tests are in {item.text('file')}, and only prompts were given")
         functional = item.fields["function"] is not None
         cases = all_cases(
             item.text("public_test_cases"), item.text("private_test_cases"), functional=functional
@@ -166,7 +209,7 @@ class LiveCodeBench(OneProgramTask):
         return cases
 
     def program(self, item: Item, completion: str, protocol: Protocol) -> Program:
-        """Return the last fenced block behind the usual imports, with the question's tests."""
+        """Return the answer's code behind the usual imports, with the question's tests."""
         code = _answer(completion, protocol.extraction)
         cases = self.cases(item)
         if item.fields["function"] is None:
@@ -193,6 +236,12 @@ class LiveCodeBench(OneProgramTask):
         )
 
 
+def _holds_finished_prompts(path: Path) -> bool:
+    for _, row in read_rows(path, max_line=_MAX_LINE):
+        return "prompt" in row
+    return False
+
+
 def _answer(text: str, extraction: str) -> str:
     if extraction == "last_block":
         return last_fenced_block(text)
@@ -213,25 +262,6 @@ def _call(case: Case) -> tuple[list[object], object]:
         return [json.loads(line) for line in case.input.split("\n")], json.loads(case.output)
     except ValueError as error:
         raise TestsError(f"a functional test is not JSON: {error}") from error
-
-
-def _question(row: _Row) -> str:
-    if row.starter_code:
-        ask = (
-            "You will use the following starter code to write the solution to the problem and "
-            f"enclose your code within delimiters.\n```python\n{row.starter_code}\n```"
-        )
-    else:
-        ask = (
-            "Read the inputs from stdin solve the problem and write the answer to stdout (do not "
-            "directly test on the sample inputs). Enclose your code within delimiters as follows. "
-            "Ensure that when the python program runs, it reads the inputs, runs the algorithm "
-            "and writes output to STDOUT.\n```python\n# YOUR CODE HERE\n```"
-        )
-    return (
-        f"### Question:\n{row.question_content}\n\n### Format: {ask}\n\n"
-        "### Answer: (use the provided format with backticks)\n\n"
-    )
 
 
 def _register(release: int) -> None:
