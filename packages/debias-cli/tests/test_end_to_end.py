@@ -68,6 +68,9 @@ def test_a_run_and_what_the_next_one_does(cli: Cli, small: Path) -> None:
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["seeds"] == {"run": 0, "data": 0, "train": [0]}
     assert not list(folder.glob("*.partial"))
+    looks = (folder / "train-constrained-s0" / "looks.jsonl").read_text().splitlines()
+    accuracies = [json.loads(look)["accuracy"] for look in looks]
+    assert all(0 <= accuracy < 1 for accuracy in accuracies), "8 tokens end few answers"
 
     again = json.loads(cli("run", small, "--json", timeout=TIMEOUT).stdout)
     assert (again["ran"], again["run_dir"]) == ([], str(folder))

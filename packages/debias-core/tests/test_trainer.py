@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 from debias_core.config import ConstrainedConfig, GeeConfig, GroupGapConfig, TrainConfig
 from debias_core.errors import DataError, ModelError, NonFiniteError
 from debias_core.models.loading import load_model
+from debias_core.training.grading import WrittenAnswer
 from debias_core.training.heldout import DevEvaluation
 from debias_core.training.progress import StepLog
 from debias_core.training.trainer import DebiasTrainer, learning_rate
@@ -53,6 +54,35 @@ def test_a_run_from_start_to_saved_model(
     for name, parameter in saved.state_dict().items():
         assert torch.equal(parameter, model.state_dict()[name]), name
     assert not list(tmp_path.glob(".*")), "nothing temporary is left"
+
+
+def test_a_look_has_the_accuracy_that_a_grader_finds(
+    tiny_model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, make_rows: Rows
+) -> None:
+    seen: list[WrittenAnswer] = []
+
+    def grader(answers: Sequence[WrittenAnswer]) -> list[bool | None]:
+        seen.extend(answers)
+        return [None if item.pair_id == "d0" else item.group == "male" for item in answers]
+
+    settings = config(max_steps=1, dev_samples=2)
+    trainer = DebiasTrainer(tiny_model.float(), tokenizer, settings, grader=grader)
+    first, last = trainer.fit(make_rows(8), make_rows(4, prefix="d")).evaluations
+    assert (first.accuracy, last.accuracy) == (0.5, 0.5)
+    assert {(item.pair_id, item.group) for item in seen} == {
+        (f"d{i}", group) for i in range(4) for group in ("female", "male")
+    }
+    assert len(seen) == 2 * 4 * 2 * 2  # looks, pairs, sides, samples
+    ungraded = DebiasTrainer(tiny_model, tokenizer, settings)
+    assert ungraded.fit(make_rows(8), make_rows(4, prefix="d")).kept.accuracy is None
+
+
+def test_a_grader_that_leaves_answers_out_is_refused(
+    tiny_model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, make_rows: Rows
+) -> None:
+    trainer = DebiasTrainer(tiny_model.float(), tokenizer, config(), grader=lambda _: [True])
+    with pytest.raises(DataError, match="1 verdicts on 16 answers"):
+        trainer.fit(make_rows(16), make_rows(8, prefix="d"))
 
 
 def test_the_kept_model_is_the_one_that_was_measured(

@@ -17,6 +17,7 @@ from debias_cli.errors import InterruptedRunError
 from debias_cli.rundir.files import write_json, write_text
 from debias_cli.stages.context import StageContext, StopSignal
 from debias_cli.stages.data import PAIRS_NAME
+from debias_cli.stages.grading import grader_of
 from debias_cli.stages.graph import TrainingRun
 from debias_cli.stages.models import model_folder, silence_loading
 from debias_cli.stages.processes import Order, call_helpers
@@ -150,10 +151,12 @@ def train(
         device=source.device,
         trust_remote_code=source.trust_remote_code,
     )
+    dev = list(table.select(split="dev").rows())
     with stop.finishing_steps():
-        return DebiasTrainer(model, tokenizer, settings).fit(
+        trainer = DebiasTrainer(model, tokenizer, settings, grader=grader_of(dev))
+        return trainer.fit(
             table.select(split="train").rows(),
-            table.select(split="dev").rows(),
+            dev,
             on_event=on_event,
             out=order.out / MODEL_NAME,
             checkpoints=order.out / CHECKPOINTS_NAME,

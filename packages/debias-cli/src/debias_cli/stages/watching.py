@@ -1,9 +1,4 @@
-"""What is shown of a training while it runs.
-
-A look at the held-out pairs knows entropies and KL, not whether answers are right: grading them is
-debias-eval's, and happens after training. Of what an accuracy would show, a look has the share of
-answers that were cut off at the length limit and of those that are empty.
-"""
+"""What is shown of a training while it runs."""
 
 from __future__ import annotations
 
@@ -26,9 +21,10 @@ class Watcher:
             self._step = f"batch gap {event.gap:+.3f}, loss {event.loss:.4f}"
         else:
             found = event.gap
+            right = "" if event.accuracy is None else f"right {event.accuracy:.0%}, "
             self._look = (
                 f"held-out gap {found.gap:+.4f} [{found.low:+.4f}, {found.high:+.4f}] nats, "
-                f"KL {event.kl:.4f}, cut off {event.truncated:.0%}, empty {event.empty:.0%} "
-                f"at step {event.step}"
+                f"KL {event.kl:.4f}, {right}cut off {event.truncated:.0%}, "
+                f"empty {event.empty:.0%} at step {event.step}"
             )
         self._reporter.note(" · ".join(filter(None, (self._look, self._step))))

@@ -14,6 +14,7 @@ from debias_core.scoring.answers import ScoredRow
 from debias_core.scoring.reference import Reference
 from debias_core.training.distributed import gather_dealt, rank, world_size
 from debias_core.training.engine import Engine
+from debias_core.training.grading import Grading, mean_of_graded
 from debias_core.training.statistics import GapEstimate, estimate_gap
 
 _DEV_STREAM = 2  # keeps the random numbers of looks apart from those of training
@@ -36,6 +37,7 @@ class DevEvaluation:
         truncated: share of answers that met the length limit.
         seconds: since training began.
         empty: share of answers of nothing but the end-of-sequence token.
+        accuracy: share of the graded answers that are right; None where none was graded.
     """
 
     step: int
@@ -45,13 +47,16 @@ class DevEvaluation:
     truncated: float
     seconds: float
     empty: float = 0.0
+    accuracy: float | None = None
 
 
 class HeldOut:
     """A dev set that can be looked at again and again, with fresh samples every time."""
 
-    def __init__(self, pairs: Sequence[EncodedPair], config: TrainConfig) -> None:
-        self._pairs, self._config = pairs, config
+    def __init__(
+        self, pairs: Sequence[EncodedPair], config: TrainConfig, *, grading: Grading | None = None
+    ) -> None:
+        self._pairs, self._config, self._grading = pairs, config, grading
 
     def look(
         self,
@@ -80,8 +85,9 @@ class HeldOut:
             kl,
             np.array([answer.truncated for answer in answers], dtype=np.float64),
             np.array([answer.outcome == "empty" for answer in answers], dtype=np.float64),
+            self._grades(keys, answers),
         )
-        # [pairs, groups, samples, 4], of all processes
+        # [pairs, groups, samples, 5], of all processes
         everything = gather_dealt(np.stack(columns, axis=-1).reshape(*shape, len(columns)))
         sides = everything[..., 0].mean(-1)
         return DevEvaluation(
@@ -92,7 +98,16 @@ class HeldOut:
             truncated=float(everything[..., 2].mean()),
             seconds=clock(),
             empty=float(everything[..., 3].mean()),
+            accuracy=mean_of_graded(everything[..., 4]),
         )
+
+    def _grades(self, keys: Sequence[tuple[int, int, int]], answers: Sequence[Answer]) -> Floats:
+        """Returns whether each answer is right, nan where nothing says so."""
+        if self._grading is None:
+            return np.full(len(answers), np.nan)
+        groups = self._config.groups
+        prompts = [(self._pairs[i].pair.pair_id, groups[g]) for i, g, _ in keys]
+        return self._grading(prompts, answers)
 
     def _seed(self, step: int, pair: int, group: int, k: int) -> list[int]:
         """Returns what the random numbers of an answer depend on."""

@@ -84,7 +84,8 @@ def values_of(event: StepLog | DevEvaluation, groups: tuple[str, ...]) -> dict[s
         found = {f"train/{name}": value for name, value in asdict(event).items() if name != "step"}
     else:
         found = {f"heldout/{name}": getattr(event.gap, name) for name in ("gap", "low", "high")}
-        found |= {f"heldout/{name}": getattr(event, name) for name in ("kl", "truncated", "empty")}
+        shares = ("kl", "truncated", "empty", "accuracy")
+        found |= {f"heldout/{name}": getattr(event, name) for name in shares}
         entropies = zip(groups, event.entropies, strict=True)
         found |= {f"heldout/entropy_{group}": entropy for group, entropy in entropies}
     return {name: float(value) for name, value in found.items() if value is not None}

@@ -33,6 +33,7 @@ from debias_core.sampling.outcomes import Outcomes, context_length, leave_out_to
 from debias_core.scoring.reference import Reference
 from debias_core.training.distributed import any_process, is_main, wait
 from debias_core.training.engine import Engine
+from debias_core.training.grading import Grader, Grading
 from debias_core.training.heldout import DevEvaluation, HeldOut
 from debias_core.training.progress import EventHandler, RunProgress, StepLog, StopReason
 from debias_core.training.steps import GradientMaker
@@ -90,6 +91,7 @@ class DebiasTrainer:
         config: TrainConfig,
         *,
         sampler: Sampler | None = None,
+        grader: Grader | None = None,
     ) -> None:
         """Takes the model to be trained; as it is now, it is the reference.
 
@@ -98,6 +100,7 @@ class DebiasTrainer:
             tokenizer: its tokenizer.
             config: of the run.
             sampler: what draws answers; the model itself where it is None.
+            grader: says which answers to held-out pairs are right, for the `accuracy` of a look.
         """
         check_finite(model)
         self.model, self.tokenizer, self.config = model, tokenizer, config
@@ -112,6 +115,7 @@ class DebiasTrainer:
         self._gradient = GradientMaker(
             self.engine, self.reference, self.sampler, self.objective, config
         )
+        self._grading = None if grader is None else Grading(tokenizer, grader)
         self._guard = FaultGuard(model, config)
         self._began, self._train_pairs, self._too_long = 0.0, 0, 0
 
@@ -158,7 +162,7 @@ class DebiasTrainer:
         self._train_pairs = len(train_pairs)
         dev_pairs = self._encode(dev, name="the held-out data")
         _check_disjoint(train_pairs, dev_pairs)
-        heldout = HeldOut(dev_pairs, self.config)
+        heldout = HeldOut(dev_pairs, self.config, grading=self._grading)
         folder = Path() if out is None else Path(out).parent
         with tracking(self.config, folder / "trackers") as track:
             run = RunProgress(self.config, _report_to(track, on_event))
