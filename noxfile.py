@@ -185,20 +185,18 @@ def vllm(session: nox.Session) -> None:
     )
 
 
-@nox.session
+@nox.session(requires=["build"])
 @nox.parametrize("package", PACKAGES, ids=PACKAGES)
 def isolated(session: nox.Session, package: str) -> None:
-    """The built wheel of one package alone, in a clean environment."""
-    wheels = Path(session.create_tmp()) / "wheels"
-    shutil.rmtree(wheels, ignore_errors=True)
+    """The wheel of one package that `build` made, alone in a clean environment."""
     needed = PACKAGES if package == "cli" else (package,)
-    for name in needed:
-        session.run(
-            "python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels),
-            f"packages/debias-{name}",
-        )  # fmt: skip
+    wheels = [
+        str(wheel) for name in needed for wheel in (ROOT / "dist").glob(f"debias_{name}-*.whl")
+    ]
     environment = Path(session.virtualenv.location)
-    _install(session, environment, *(str(p) for p in sorted(wheels.iterdir())))
+    # of the version that a reused environment has already, and of other content
+    _install(session, environment, "--force-reinstall", "--no-deps", *wheels)
+    _install(session, environment, *wheels)
     session.run("python", "-m", "pip", "check")
     session.env["HF_HUB_OFFLINE"] = "1"
     with session.chdir(session.create_tmp()):

@@ -1,6 +1,6 @@
 """Tokens a second of the transformers back end against one-by-one `generate`; prints JSON.
 
-    python bench/generation.py --model DIR [--model DIR ...] [--prompts 64] [--new-tokens 96]
+    python bench/generation.py --model DIR [--model DIR ...] [--prompts 64] [--out FILE]
 
 Both answer the same prompts greedily with the same weights in the same process, both with a KV
 cache. Repetitions take turns, so that a busy machine slows both; the medians are compared. The goal
@@ -100,10 +100,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    for folder in arguments.model:
-        print(json.dumps(compare(folder, arguments)))
+    found = [compare(folder, arguments) for folder in arguments.model]
+    text = json.dumps(found, indent=1)
+    if arguments.out is not None:
+        arguments.out.write_text(text + "\n", encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,6 @@ from debias_eval.cli.show import (
 )
 from debias_eval.data_dir import resolve_data_dir
 from debias_eval.errors import InputError, UnknownNameError
-from debias_eval.fetching import fetch_task
 from debias_eval.tasks import registry
 
 __all__ = ["app"]
@@ -282,6 +281,8 @@ def fetch(
 
     Example: debias-eval fetch gsm8k --data-dir ./data
     """
+    from debias_eval.fetching import fetch_task  # noqa: PLC0415 - an HTTP client, for this alone
+
     with reported_errors(debug=debug):
         if url is not None and len(tasks) != 1:
             raise InputError("--url goes with one task")
