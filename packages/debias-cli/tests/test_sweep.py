@@ -13,10 +13,10 @@ from debias_cli.config.sweep import GridSweep, RandomSweep
 from debias_cli.errors import ConfigError, MissingError
 from debias_cli.stages import asking
 from debias_cli.stages.asking import asker
-from debias_cli.stages.graph import run_folder
+from debias_cli.stages.graph import run_folder, sweep_folder
 from debias_cli.stages.ranking import Held, PointResult, as_number, best_of, caveats
 from debias_cli.stages.sweep_table import sweep_markdown, verdict
-from debias_cli.stages.sweeping import run_sweep, sweep_folder
+from debias_cli.stages.sweeping import run_sweep
 
 BASE = """\
 run: {name: s, output_dir: /runs}

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from debias_cli.commands.sweep import plan_sweep
 from debias_cli.config.dump import dump_commented
 from debias_cli.config.load import load_config
 from debias_cli.config.run import RunSection
@@ -18,10 +17,9 @@ from debias_cli.resources import quickstart_text
 from debias_cli.rundir.files import write_text
 from debias_cli.rundir.folder import HASHES_NAME
 from debias_cli.rundir.hashes import HashCache
-from debias_cli.stages.graph import build_graph, run_folder
+from debias_cli.stages.graph import build_graph, run_folder, sweep_folder
 from debias_cli.stages.planning import Decision, Selection, make_plan
 from debias_cli.stages.protocols import check_protocols
-from debias_cli.stages.sweeping import sweep_folder
 from debias_cli.ui.output import Output
 
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -44,6 +42,8 @@ def plan_file(path: Path, overrides: Sequence[str], selection: Selection, output
     """Prints what `run` would do with every stage, and why."""
     loaded = load_config(path, overrides=overrides)
     if loaded.config.sweep is not None:
+        from debias_cli.commands.sweep import plan_sweep  # noqa: PLC0415 - half of all imports
+
         return plan_sweep(loaded, selection, output)
     folder = run_folder(loaded)
     hashes = HashCache(loaded.config.run.output_dir / HASHES_NAME)

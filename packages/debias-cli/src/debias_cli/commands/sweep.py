@@ -11,11 +11,11 @@ from debias_cli.errors import UsageError
 from debias_cli.rundir.folder import HASHES_NAME
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.asking import check_installed
-from debias_cli.stages.graph import build_graph, run_folder
+from debias_cli.stages.graph import build_graph, run_folder, sweep_folder
 from debias_cli.stages.planning import Decision, Selection, make_plan
 from debias_cli.stages.ranking import criterion_text
 from debias_cli.stages.sweep_table import verdict
-from debias_cli.stages.sweeping import MARKDOWN_NAME, point_selection, run_sweep, sweep_folder
+from debias_cli.stages.sweeping import MARKDOWN_NAME, point_selection, run_sweep
 from debias_cli.ui.output import Output
 
 

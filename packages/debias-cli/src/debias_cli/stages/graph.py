@@ -106,6 +106,13 @@ def run_folder(loaded: LoadedConfig) -> RunFolder:
     return RunFolder(run.output_dir / f"{run.name}-{folder_key(loaded.config)}")
 
 
+def sweep_folder(loaded: LoadedConfig) -> Path:
+    """The folder of a sweep's table; it need not exist."""
+    run = loaded.config.run
+    plain = loaded.config.model_dump(mode="json", by_alias=True, exclude={"run", "report"})
+    return run.output_dir / f"{run.name}-sweep-{hash_of({**plain, 'seed': run.seed})[:8]}"
+
+
 def build_graph(loaded: LoadedConfig, hashes: HashCache) -> list[Stage]:
     """The stages in the order in which they run.
 

@@ -83,7 +83,7 @@ def _wrong_protocol(
 ) -> str | None:
     """What is wrong with the protocol of a task that generates."""
     from debias_eval.errors import InputError  # noqa: PLC0415 - no torch, but 0.3 s
-    from debias_eval.protocol import PROFILES, resolve_protocol  # noqa: PLC0415 - as above
+    from debias_eval.profiles import PROFILES, resolve_protocol  # noqa: PLC0415 - as above
     from debias_eval.tasks.registry import get_task, tasks  # noqa: PLC0415 - as above
 
     name, changes = request["task"], request["protocol"]

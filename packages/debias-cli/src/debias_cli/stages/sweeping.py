@@ -20,8 +20,7 @@ from debias_cli.rundir.locking import locked
 from debias_cli.rundir.storage import named_storage
 from debias_cli.stages.asking import asker, check_installed
 from debias_cli.stages.context import Reporter, SilentReporter
-from debias_cli.stages.graph import run_folder
-from debias_cli.stages.keys import hash_of
+from debias_cli.stages.graph import run_folder, sweep_folder
 from debias_cli.stages.planning import Selection
 from debias_cli.stages.ranking import (
     PointResult,
@@ -55,13 +54,6 @@ class SweepSummary:
     points: tuple[PointResult, ...]
     best: RunSummary | None
     table: dict[str, object]
-
-
-def sweep_folder(loaded: LoadedConfig) -> Path:
-    """The folder of a sweep's table; it need not exist."""
-    run = loaded.config.run
-    plain = loaded.config.model_dump(mode="json", by_alias=True, exclude={"run", "report"})
-    return run.output_dir / f"{run.name}-sweep-{hash_of({**plain, 'seed': run.seed})[:8]}"
 
 
 def point_selection(sweep: Sweep, selection: Selection) -> Selection:

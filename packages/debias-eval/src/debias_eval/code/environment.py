@@ -10,8 +10,8 @@ import tempfile
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
+from debias_eval import execution  # lazy: its parts load on first use
 from debias_eval.errors import InputError
-from debias_eval.execution.starting import FOLDER, container_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -69,8 +69,8 @@ def inspect_environment(python: str, modules: Collection[str]) -> Environment:
 def _interpreter(python: str, folder: str) -> list[str]:
     if not python:
         return [sys.executable, "-I", "-S"]
-    if FOLDER in python:
-        return [*container_words(python, folder), "-I"]
+    if execution.FOLDER in python:
+        return [*execution.container_words(python, folder), "-I"]
     return [python, "-I"]
 
 

@@ -65,9 +65,11 @@ if TYPE_CHECKING:
     from debias_eval.execution.executor import Executor
     from debias_eval.execution.levels import Probe, available_levels, probe
     from debias_eval.execution.program import Limits, Outcome, Program, Status
+    from debias_eval.execution.starting import FOLDER, container_words
 
 _HOME = {
     "Executor": "executor",
+    "FOLDER": "starting",
     "Limits": "program",
     "Outcome": "program",
     "Probe": "levels",
@@ -75,10 +77,12 @@ _HOME = {
     "SandboxUnavailableError": "errors",
     "Status": "program",
     "available_levels": "levels",
+    "container_words": "starting",
     "probe": "levels",
 }
 
 __all__ = [
+    "FOLDER",
     "Executor",
     "Limits",
     "Outcome",
@@ -87,6 +91,7 @@ __all__ = [
     "SandboxUnavailableError",
     "Status",
     "available_levels",
+    "container_words",
     "probe",
 ]
 

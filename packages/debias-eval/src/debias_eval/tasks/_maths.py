@@ -14,8 +14,6 @@ from debias_eval import (
     grading,  # lazy: its parts load on first use
     statistics,  # lazy too
 )
-from debias_eval.grading.steps import step_quality
-from debias_eval.grading.workers import service as start_workers
 from debias_eval.tasks.generation import GenerationTask, finite_interval, share_metrics
 
 if TYPE_CHECKING:
@@ -78,7 +76,7 @@ class MathsTask(GenerationTask):
                     "extracted": verdict.extracted,
                     "method": verdict.method,
                     "detail": verdict.detail,
-                    "steps": asdict(step_quality(cast("str", row["text"]))),
+                    "steps": asdict(grading.step_quality(cast("str", row["text"]))),
                 }
             )
         return rows
@@ -96,7 +94,9 @@ class MathsTask(GenerationTask):
 
     def warm_up(self) -> None:
         """Start the symbolic workers, which import for two seconds."""
-        start_workers()
+        from debias_eval.grading.workers import service  # noqa: PLC0415 - half of the grader
+
+        service()
 
     def more_details(self, verdicts: Sequence[Row]) -> Mapping[str, object]:  # noqa: ARG002
         """Return what a benchmark adds to its details."""
