@@ -25,7 +25,7 @@ from debias_core.recovery.memory import explaining_memory, smaller_batch
 from debias_core.sampling.base import Answer, SamplingConfig
 from debias_core.sampling.cache import compact, merge, mergeable
 from debias_core.scoring.answers import positions
-from debias_core.scoring.entropy import token_entropy
+from debias_core.scoring.entropy import entropy_of, token_entropy, token_log_probabilities
 
 if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel
@@ -264,16 +264,19 @@ class _Decoding:
         self._num_running = int(batch.running.sum())
 
     def _draw(self, batch: _Batch, logits: Tensor) -> None:
-        """Inverts the distribution function, in float64: rounding must not favour late tokens."""
-        logits_BV = logits.float()
-        entropies_B = token_entropy(logits_BV, temperature=self._config.entropy_temperature)
-        p_BV = torch.softmax(logits_BV.double() / self._config.temperature, dim=-1)
+        """Inverts the distribution function, summed in float64: no token must be favoured."""
+        logits_BV, temperature = logits.float(), self._config.temperature
+        log_p_BV = token_log_probabilities(logits_BV, temperature=temperature)
+        if self._config.entropy_temperature == temperature:
+            entropies_B = entropy_of(log_p_BV)
+        else:
+            entropies_B = token_entropy(logits_BV, temperature=self._config.entropy_temperature)
         line_B = torch.where(batch.running, batch.rows, len(self._prompts))
         column_B = self._counts[line_B]
         u_B1 = self._uniforms[line_B, column_B, None]
-        cumulative_BV = p_BV.cumsum(-1)
+        cumulative_BV = log_p_BV.exp_().cumsum(-1, dtype=torch.float64)
         index_B1 = torch.searchsorted(cumulative_BV, u_B1 * cumulative_BV[:, -1:], right=True)
-        batch.tokens = index_B1[:, 0].clamp(max=p_BV.shape[1] - 1)
+        batch.tokens = index_B1[:, 0].clamp(max=logits_BV.shape[1] - 1)
         self._tokens[line_B, column_B] = batch.tokens
         self._entropies[line_B, column_B] = entropies_B
         self._counts[batch.rows] += batch.running

@@ -26,12 +26,21 @@ def token_entropy(logits: Tensor, *, temperature: float = 1.0) -> Tensor:
         [...], between 0 and ln V. The caller aligns it: the entropy of token t is read from the
         logits at the position before t.
     """
+    return entropy_of(token_log_probabilities(logits, temperature=temperature))
+
+
+def token_log_probabilities(logits: Tensor, *, temperature: float = 1.0) -> Tensor:
+    """Returns log softmax(logits / temperature), [..., V], in float32 (float64 stays)."""
     if temperature <= 0:
         raise DataError(f"temperature must be above 0, not {temperature}")
     z = logits if logits.dtype == torch.float64 else logits.float()
-    log_p = torch.log_softmax(z / temperature, dim=-1)
+    return torch.log_softmax(z if temperature == 1 else z / temperature, dim=-1)
+
+
+def entropy_of(log_p: Tensor) -> Tensor:
+    """Returns the entropy of distributions that are given as log-probabilities [..., V], nats."""
     # exp(-inf) * -inf would be NaN: an impossible token contributes nothing
-    return -(log_p.exp() * log_p.masked_fill(log_p == -torch.inf, 0.0)).sum(-1)
+    return -(log_p.exp() * log_p.clamp(min=torch.finfo(log_p.dtype).min)).sum(-1)
 
 
 def token_kl(logits: Tensor, reference_logits: Tensor) -> Tensor:
