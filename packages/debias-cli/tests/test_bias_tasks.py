@@ -11,7 +11,7 @@ from debias_cli.config.tree import PipelineConfig
 from debias_cli.errors import MissingError
 from debias_cli.stages.evaluation import task_specs
 from debias_cli.stages.fingerprints import check_tasks_exist, task_data_path
-from debias_eval.evaluation import TaskSpec
+from debias_eval.preparing import TaskSpec
 
 SUITES = ("winogender", "winobias", "crows_pairs", "crows_pairs_mean", "stereoset", "bbq")
 WRITING = ("word_counts", "diversity")

@@ -8,7 +8,7 @@ from debias_cli.config.load import parse_config
 from debias_cli.config.tree import PipelineConfig
 from debias_cli.errors import ConfigError
 from debias_cli.stages.evaluation import task_specs
-from debias_eval.evaluation import TaskSpec
+from debias_eval.preparing import TaskSpec
 from debias_eval.profiles import resolve_protocol
 from debias_eval.tasks.registry import get_task
 

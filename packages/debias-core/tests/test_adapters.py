@@ -16,7 +16,8 @@ from debias_core.errors import ConfigError, InterruptedTraining, MissingPackageE
 from debias_core.models.loading import load_model
 from debias_core.scoring.answers import ScoredRow, score
 from debias_core.training.adapters import add_adapter
-from debias_core.training.trainer import DebiasTrainer, TrainResult
+from debias_core.training.progress import TrainResult
+from debias_core.training.trainer import DebiasTrainer
 
 peft = pytest.importorskip("peft")
 

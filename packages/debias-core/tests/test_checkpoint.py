@@ -14,7 +14,8 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 from debias_core.config import ConstrainedConfig, TrainConfig
 from debias_core.errors import CheckpointError, InterruptedTraining
 from debias_core.recovery.checkpoint import load_newest
-from debias_core.training.trainer import DebiasTrainer, TrainResult
+from debias_core.training.progress import TrainResult
+from debias_core.training.trainer import DebiasTrainer
 
 CONFIG = TrainConfig(
     objective=ConstrainedConfig(),

@@ -18,7 +18,8 @@ from debias_core.config import ConstrainedConfig, DirectGapConfig, LoraConfig, T
 from debias_core.errors import InterruptedTraining
 from debias_core.models.loading import load_model
 from debias_core.training.parallel import the_accelerator
-from debias_core.training.trainer import DebiasTrainer, TrainResult
+from debias_core.training.progress import TrainResult
+from debias_core.training.trainer import DebiasTrainer
 
 Rows = list[dict[str, object]]
 

@@ -11,8 +11,9 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from debias_core.config import TrainConfig
 from debias_core.errors import ConfigError, MissingPackageError
+from debias_core.training.progress import TrainResult
 from debias_core.training.trackers import values_of
-from debias_core.training.trainer import DebiasTrainer, TrainResult
+from debias_core.training.trainer import DebiasTrainer
 
 Rows = Callable[..., list[dict[str, object]]]
 

@@ -13,10 +13,13 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 from debias_core.config import ConstrainedConfig, GeeConfig, GroupGapConfig, TrainConfig
 from debias_core.errors import DataError, ModelError, NonFiniteError
 from debias_core.models.loading import load_model
+from debias_core.recovery.weights import TrainedWeights
 from debias_core.training.grading import WrittenAnswer
 from debias_core.training.heldout import DevEvaluation
-from debias_core.training.progress import StepLog
-from debias_core.training.trainer import DebiasTrainer, learning_rate
+from debias_core.training.progress import RunProgress, StepLog
+from debias_core.training.statistics import GapEstimate
+from debias_core.training.trainer import DebiasTrainer
+from debias_core.training.update import learning_rate
 
 Rows = Callable[..., list[dict[str, object]]]
 
@@ -54,6 +57,29 @@ def test_a_run_from_start_to_saved_model(
     for name, parameter in saved.state_dict().items():
         assert torch.equal(parameter, model.state_dict()[name]), name
     assert not list(tmp_path.glob(".*")), "nothing temporary is left"
+
+
+def test_a_look_inside_the_target_is_confirmed_before_the_next_regular_one() -> None:
+    def looked(*inside: int, **changes: object) -> list[int]:
+        """The steps of the looks of a run whose interval is inside at these steps."""
+        progress = RunProgress(config(max_steps=20, eval_every=5, **changes), lambda _: None)
+        weights = TrainedWeights(torch.nn.Linear(1, 1))
+        for step in range(21):
+            if step == 0 or progress.look_is_due(step):
+                gap = 0.0 if step in inside else 0.5
+                found = GapEstimate(gap, gap - 0.001, gap + 0.001, 8, 8)
+                progress.add_look(DevEvaluation(step, found, (1.0, 1.0), 0.0, 0.0, 0.0), weights)
+            if progress.stop_reason is not None:
+                break
+        return [look.step for look in progress.looks]
+
+    assert looked() == [0, 5, 10, 15, 20]
+    assert looked(10, 11) == [0, 5, 10, 11]
+    assert looked(10, 15, 16) == [0, 5, 10, 11, 15, 16]  # a look that did not hold
+    assert looked(5, 6, 7, patience=3) == [0, 5, 6, 7]
+    assert looked(10, 13, confirm_after=3) == [0, 5, 10, 13]
+    assert looked(10, 15, confirm_after=9) == [0, 5, 10, 15]
+    assert looked(10, 11, early_stopping=False) == [0, 5, 10, 11, 15, 20]
 
 
 def test_a_look_has_the_accuracy_that_a_grader_finds(
@@ -120,7 +146,7 @@ def test_stops_at_the_target_and_says_so(
     result = trainer.fit(make_rows(16), make_rows(8, prefix="d"))
     assert result.stop_reason == "target"
     assert result.reached_target
-    assert result.steps == 2
+    assert result.steps == 1
     assert result.best_step == 0, "all looks are inside; the least KL is the untouched model's"
 
 

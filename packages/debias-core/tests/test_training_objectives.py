@@ -117,7 +117,7 @@ def test_a_placebo_is_told_other_labels(
         trainer = DebiasTrainer(
             tiny_model, tokenizer, config(objective, effective_batch_size=128, micro_batch_size=32)
         )
-        pairs = trainer._encode(rows, name="rows")
+        pairs = trainer._reader.read(rows, name="rows").pairs
         told = [trainer._gradient._told(pair) for pair in pairs]
         found.setdefault(objective.kind, []).append([list(sides) for sides in told])
     assert found["group_gap"][0] == [[0, 1]] * 64

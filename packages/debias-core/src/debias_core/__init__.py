@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from debias_core.errors import DebiasCoreError
     from debias_core.linear import TokenStats, linear_token_entropy
     from debias_core.scoring.entropy import token_entropy
-    from debias_core.training.trainer import DebiasTrainer, TrainResult
+    from debias_core.training.progress import TrainResult
+    from debias_core.training.trainer import DebiasTrainer
 
 __version__ = "0.1.0"
 
@@ -24,7 +25,7 @@ _HOME = {
     "PromptFormat": "debias_core.config",
     "TokenStats": "debias_core.linear",
     "TrainConfig": "debias_core.config",
-    "TrainResult": "debias_core.training.trainer",
+    "TrainResult": "debias_core.training.progress",
     "linear_token_entropy": "debias_core.linear",
     "token_entropy": "debias_core.scoring.entropy",
 }

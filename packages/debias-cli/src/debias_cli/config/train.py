@@ -151,6 +151,12 @@ class TrainSection(Section):
     patience: int = Field(
         default=2, ge=1, le=1000, description="Looks in a row that must lie inside ±target_gap."
     )
+    confirm_after: int = Field(
+        default=1,
+        ge=1,
+        le=1_000_000,
+        description="Steps from a look inside ±target_gap to the next; eval_every where sooner.",
+    )
     early_stopping: bool = Field(
         default=True,
         description="false: run to max_steps and keep the last model, whatever it became.",

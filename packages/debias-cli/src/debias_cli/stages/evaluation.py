@@ -34,7 +34,8 @@ from debias_cli.stages.training import MODEL_NAME
 from debias_eval.backends.base import BackendSettings
 from debias_eval.backends.registry import open_backend
 from debias_eval.data_dir import resolve_data_dir
-from debias_eval.evaluation import EvalSettings, TaskSpec, evaluate, prepare
+from debias_eval.evaluation import EvalSettings, evaluate
+from debias_eval.preparing import TaskSpec, prepare
 from debias_eval.results import RESULTS_FILE, BenchmarkResult, load_results
 from debias_eval.tasks.base import GradeSettings
 

@@ -40,8 +40,7 @@ from debias_core.config import (
 from debias_core.errors import InterruptedTraining
 
 if TYPE_CHECKING:
-    from debias_core.training.progress import EventHandler
-    from debias_core.training.trainer import TrainResult
+    from debias_core.training.progress import EventHandler, TrainResult
 
 MODEL_NAME = "model"
 CHECKPOINTS_NAME = "checkpoints"

@@ -1,9 +1,10 @@
-"""What happened in a run so far: its log, whether to stop, and the weights worth keeping."""
+"""What happened in a run: its log, whether to stop, the weights worth keeping, the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
@@ -52,6 +53,37 @@ class StepLog:
 EventHandler = Callable[[StepLog | DevEvaluation], None]
 
 
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training run did.
+
+    Attributes:
+        steps: optimiser steps taken.
+        best_step: the step whose weights were kept.
+        kept: the look at exactly the weights that were kept.
+        stop_reason: `target`, `kl_budget` or `max_steps`.
+        reached_target: the interval lay inside +-target_gap `patience` times in a row.
+        seconds: of the whole run, looks included.
+        seconds_to_target: until the target was reached, or None.
+        history: every step.
+        evaluations: every look at the held-out pairs, the first before any step.
+        model_path: where the kept model was saved, or None.
+        outcomes: of the answers that were drawn in steps, and the pairs that were left out.
+    """
+
+    steps: int
+    best_step: int
+    kept: DevEvaluation
+    stop_reason: StopReason
+    reached_target: bool
+    seconds: float
+    seconds_to_target: float | None
+    history: tuple[StepLog, ...]
+    evaluations: tuple[DevEvaluation, ...]
+    model_path: Path | None
+    outcomes: Outcomes = field(default_factory=Outcomes)
+
+
 class RunProgress:
     """The log of a run and what follows from it.
 
@@ -75,6 +107,14 @@ class RunProgress:
         """Records a step."""
         self.history.append(log)
         self._on_event(log)
+
+    def look_is_due(self, step: int) -> bool:
+        """Whether to look after a step: the last one, every `eval_every`, sooner to confirm one."""
+        config = self._config
+        if step == config.max_steps or step % config.eval_every == 0:
+            return True
+        to_confirm = 0 < self._inside_in_a_row < config.patience
+        return to_confirm and step - self.looks[-1].step >= config.confirm_after
 
     def add_look(self, look: DevEvaluation, weights: TrainedWeights) -> None:
         """Records a look, keeps the weights if they are the best so far, decides on stopping."""
@@ -103,7 +143,32 @@ class RunProgress:
             return 0, look.kl
         return 1, max(-look.gap.low, look.gap.high)
 
-    def outcomes(self, *, too_long: int = 0) -> Outcomes:
+    def result(
+        self, kept: DevEvaluation, *, seconds: float, model_path: Path | None, too_long: int
+    ) -> TrainResult:
+        """Returns what the run did.
+
+        Args:
+            kept: the look at exactly the weights that were kept.
+            seconds: of the whole run.
+            model_path: where they were saved, or None.
+            too_long: pairs that were left out.
+        """
+        return TrainResult(
+            steps=len(self.history),
+            best_step=kept.step,
+            kept=kept,
+            stop_reason=self.stop_reason or "max_steps",
+            reached_target=self.seconds_to_target is not None,
+            seconds=seconds,
+            seconds_to_target=self.seconds_to_target,
+            history=tuple(self.history),
+            evaluations=tuple(self.looks),
+            model_path=model_path,
+            outcomes=self._outcomes(too_long),
+        )
+
+    def _outcomes(self, too_long: int) -> Outcomes:
         """Returns what became of the answers of all steps; `too_long` is carried over."""
         answers, truncated, empty = (
             sum(getattr(log, name) for log in self.history)

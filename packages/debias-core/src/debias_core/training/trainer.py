@@ -7,73 +7,37 @@ made exact in `losses.gradient`, what a look measures in `training.heldout`.
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from debias_core.config import TrainConfig
-from debias_core.errors import DataError, InterruptedTraining, NonFiniteError
-from debias_core.losses.gradient import LossReport
+from debias_core.errors import InterruptedTraining
 from debias_core.losses.lagrangian import TrainingObjective
 from debias_core.models.loading import check_finite, save_model
 from debias_core.models.run_card import DataSizes, card_writer
-from debias_core.pairs.encoding import EncodedPair, encode_pairs
-from debias_core.pairs.reading import Row, batches, read_pairs
+from debias_core.pairs.encoding import EncodedPair
+from debias_core.pairs.reading import Row
 from debias_core.recovery.faults import FaultGuard, dump_folder
 from debias_core.recovery.resuming import RunState, Saver, run_key
-from debias_core.recovery.weights import whole_tensor
 from debias_core.sampling.base import Sampler, SamplingConfig
 from debias_core.sampling.model import ModelSampler
-from debias_core.sampling.outcomes import Outcomes, context_length, leave_out_too_long
 from debias_core.scoring.reference import Reference
+from debias_core.training.datasets import PairReader, RunPairs, step_batches
 from debias_core.training.distributed import any_process, is_main, wait
 from debias_core.training.engine import Engine
 from debias_core.training.grading import Grader, Grading
 from debias_core.training.heldout import DevEvaluation, HeldOut
-from debias_core.training.progress import EventHandler, RunProgress, StepLog, StopReason
+from debias_core.training.progress import EventHandler, RunProgress, StepLog, TrainResult
 from debias_core.training.steps import GradientMaker
 from debias_core.training.trackers import tracking
+from debias_core.training.update import apply_gradient
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """What a training run did.
-
-    Attributes:
-        steps: optimiser steps taken.
-        best_step: the step whose weights were kept.
-        kept: the look at exactly the weights that were kept.
-        stop_reason: `target`, `kl_budget` or `max_steps`.
-        reached_target: the interval lay inside +-target_gap `patience` times in a row.
-        seconds: of the whole run, looks included.
-        seconds_to_target: until the target was reached, or None.
-        history: every step.
-        evaluations: every look at the held-out pairs, the first before any step.
-        model_path: where the kept model was saved, or None.
-        outcomes: of the answers that were drawn in steps, and the pairs that were left out.
-    """
-
-    steps: int
-    best_step: int
-    kept: DevEvaluation
-    stop_reason: StopReason
-    reached_target: bool
-    seconds: float
-    seconds_to_target: float | None
-    history: tuple[StepLog, ...]
-    evaluations: tuple[DevEvaluation, ...]
-    model_path: Path | None
-    outcomes: Outcomes = field(default_factory=Outcomes)
 
 
 class DebiasTrainer:
@@ -116,8 +80,9 @@ class DebiasTrainer:
             self.engine, self.reference, self.sampler, self.objective, config
         )
         self._grading = None if grader is None else Grading(tokenizer, grader)
+        self._reader = PairReader(model, tokenizer, config)
         self._guard = FaultGuard(model, config)
-        self._began, self._train_pairs, self._too_long = 0.0, 0, 0
+        self._began = 0.0
 
     def fit(
         self,
@@ -155,24 +120,18 @@ class DebiasTrainer:
         self._guard = FaultGuard(
             self.model, self.config, dumps=dump_folder(checkpoints, out) if is_main() else None
         )
-        self._too_long = 0
-        train_pairs = self._encode(
-            train, name="the training data", references=self.objective.on_references
-        )
-        self._train_pairs = len(train_pairs)
-        dev_pairs = self._encode(dev, name="the held-out data")
-        _check_disjoint(train_pairs, dev_pairs)
-        heldout = HeldOut(dev_pairs, self.config, grading=self._grading)
+        found = self._reader.read_both(train, dev, references=self.objective.on_references)
+        heldout = HeldOut(found.dev.pairs, self.config, grading=self._grading)
         folder = Path() if out is None else Path(out).parent
         with tracking(self.config, folder / "trackers") as track:
             run = RunProgress(self.config, _report_to(track, on_event))
             saver = Saver(
                 RunState(self.engine.weights, self.optimizer, self.objective, run),
                 checkpoints,
-                key=run_key(self.config, train_pairs, dev_pairs),
+                key=run_key(self.config, found.train.pairs, found.dev.pairs),
             )
-            self._loop(run, heldout, saver, train_pairs, should_stop)
-            return self._finish(run, heldout, out)
+            self._loop(run, heldout, saver, found.train.pairs, should_stop)
+            return self._finish(run, heldout, found, out)
 
     def _loop(
         self,
@@ -191,12 +150,12 @@ class DebiasTrainer:
             self.sampler.weights_changed()
             self._began -= run.history[-1].seconds
             logger.info("continuing after step %d from %s", start, saver.folder)
-        for step, batch in enumerate(self._batches(pairs, start), start=start + 1):
+        steps = step_batches(pairs, self.config, start=start)
+        for step, batch in enumerate(steps, start=start + 1):
             run.add_step(self._step(batch, step))
-            last = step == self.config.max_steps
-            if last or step % self.config.eval_every == 0:
+            if run.look_is_due(step):
                 run.add_look(self._look(heldout, step=step), self.engine.weights)
-            if last or run.stop_reason is not None:
+            if step == self.config.max_steps or run.stop_reason is not None:
                 break
             # one process is asked to stop, and all do
             stopping = any_process(should_stop is not None and should_stop())
@@ -206,35 +165,6 @@ class DebiasTrainer:
             if stopping:
                 how = _how_to_go_on(saver.folder)
                 raise InterruptedTraining(f"stopped after step {step}; {how}")
-
-    def _encode(
-        self, rows: Iterable[Row], *, name: str, references: bool = False
-    ) -> list[EncodedPair]:
-        pairs = encode_pairs(
-            self.tokenizer,
-            read_pairs(rows, name=name, groups=self.config.groups),
-            self.config.prompt,
-            references=references,
-        )
-        fitting = leave_out_too_long(
-            pairs,
-            limit=context_length(self.model),
-            max_new_tokens=self.config.max_new_tokens,
-            name=name,
-        )
-        self._too_long += len(pairs) - len(fitting)
-        return fitting
-
-    def _batches(self, pairs: Sequence[EncodedPair], start: int) -> Iterator[list[EncodedPair]]:
-        by_pair = {p.pair: p for p in pairs}
-        stream = batches(
-            [p.pair for p in pairs],
-            pairs_per_batch=self.config.effective_batch_size // len(self.config.groups),
-            seed=self.config.seed,
-            start=start,
-        )
-        for batch in stream:
-            yield [by_pair[pair] for pair in batch]
 
     def _look(
         self, heldout: HeldOut, *, step: int, reference: Reference | None = None
@@ -253,7 +183,7 @@ class DebiasTrainer:
         self.optimizer.zero_grad(set_to_none=True)
         with self._guard.step(step, batch):
             gradient = self._gradient.accumulate(batch, step)
-            grad_norm = self._update(step, gradient.report)
+            grad_norm = apply_gradient(self.optimizer, gradient.report, self.config, step=step)
         self.sampler.weights_changed()
         self.objective.observe(gradient.gaps)
         report = gradient.report
@@ -271,21 +201,10 @@ class DebiasTrainer:
             empty=gradient.outcomes.empty,
         )
 
-    def _update(self, step: int, report: LossReport) -> float:
-        """Takes the optimiser step, and returns the norm of the gradient before clipping."""
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        total = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        norm = float(whole_tensor(total))
-        if not (math.isfinite(norm) and math.isfinite(report.loss)):
-            what = f"the gradient's norm is {norm}, the loss {report.loss}"
-            raise NonFiniteError(what, loss=report.loss, ranges=report.terms.ranges())
-        torch.nn.utils.clip_grads_with_norm_(parameters, self.config.max_grad_norm, total)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, step)
-        self.optimizer.step()
-        return norm
-
-    def _finish(self, run: RunProgress, heldout: HeldOut, out: str | Path | None) -> TrainResult:
+    def _finish(
+        self, run: RunProgress, heldout: HeldOut, found: RunPairs, out: str | Path | None
+    ) -> TrainResult:
+        """Puts back the weights worth keeping, saves them, and returns what was done."""
         kept, weights = run.kept
         self.engine.weights.restore(weights)
         self.sampler.weights_changed()
@@ -295,21 +214,14 @@ class DebiasTrainer:
             # merging rounds: what is saved is looked at itself
             before = self.engine.adapter.merge()
             kept = self._look(heldout, step=kept.step, reference=before)
-        sizes = DataSizes(self._train_pairs, self._too_long)
+        sizes = DataSizes(len(found.train.pairs), found.too_long)
         parts.append(card_writer(self.model, self.config, run, kept, sizes))
         path = None if out is None else self._save(Path(out), parts)
-        return TrainResult(
-            steps=len(run.history),
-            best_step=kept.step,
-            kept=kept,
-            stop_reason=run.stop_reason or "max_steps",
-            reached_target=run.seconds_to_target is not None,
+        return run.result(
+            kept,
             seconds=time.perf_counter() - self._began,
-            seconds_to_target=run.seconds_to_target,
-            history=tuple(run.history),
-            evaluations=tuple(run.looks),
             model_path=path,
-            outcomes=run.outcomes(too_long=self._too_long),
+            too_long=found.too_long,
         )
 
     def _save(self, out: Path, parts: Sequence[Callable[[Path], None]]) -> Path:
@@ -319,16 +231,6 @@ class DebiasTrainer:
             save_model(self.model, self.tokenizer, out, parts=parts, state=state)
         wait()
         return out
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Returns the learning rate of a step, 1 for the first: a function of the step alone."""
-    if step <= config.warmup_steps:
-        return config.learning_rate * step / config.warmup_steps
-    if config.schedule == "constant":
-        return config.learning_rate
-    done = (step - config.warmup_steps - 1) / max(1, config.max_steps - config.warmup_steps)
-    return config.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
 
 
 def _report_to(track: EventHandler, on_event: EventHandler | None) -> EventHandler:
@@ -344,12 +246,3 @@ def _how_to_go_on(checkpoints: str | Path | None) -> str:
     if checkpoints is None:
         return "nothing saved, because no folder for checkpoints was given"
     return f"the same command continues from there; its state is in {checkpoints}"
-
-
-def _check_disjoint(train: Sequence[EncodedPair], dev: Sequence[EncodedPair]) -> None:
-    shared = {p.pair.cluster_id for p in train} & {p.pair.cluster_id for p in dev}
-    if shared:
-        raise DataError(
-            f"{len(shared)} clusters are in the training and in the held-out data, "
-            f"{min(shared)!r} for one; split by cluster_id, never by row"
-        )

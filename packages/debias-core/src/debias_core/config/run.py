@@ -1,204 +1,23 @@
-"""Every setting of a training run, as frozen dataclasses; importing this never imports torch.
-
-`TrainConfig` holds one objective config; its `kind` names the objective (see
-`debias_core.objectives`). Values are checked when the object is made.
-"""
+"""The settings of one training run: objective, steps, sampling, stopping, prompts, precision."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
-from debias_core.errors import ConfigError
+from debias_core.config.checks import check_not_negative, check_positive, require
+from debias_core.config.objectives import (
+    CdaConfig,
+    ConsistencyConfig,
+    ConstrainedConfig,
+    ObjectiveConfig,
+)
 
 GROUPS: tuple[str, str] = ("female", "male")
 """The declared groups; a gap is the first minus the second."""
 
 TRACKERS: tuple[str, ...] = ("tensorboard", "wandb", "trackio")
 """What a run's log can be sent to, through accelerate."""
-
-
-def _require(condition: bool, message: str) -> None:  # noqa: FBT001 - reads like assert
-    if not condition:
-        raise ConfigError(message)
-
-
-def _check_positive(owner: object, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        _require(
-            math.isfinite(value) and value > 0, f"{name} must be a positive number, not {value!r}"
-        )
-
-
-def _check_not_negative(owner: object, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        _require(math.isfinite(value) and value >= 0, f"{name} must be 0 or more, not {value!r}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchors:
-    """What holds the model near the reference, available to every objective.
-
-    Attributes:
-        kl: weight of KL(model || reference), nats per answer token.
-        level: weight of (mean entropy - reference mean entropy)^2.
-    """
-
-    kl: float = 0.0
-    level: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check_not_negative(self, "kl", "level")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupGapConfig(Anchors):
-    """Pure debiasing: `scale * (H_f - H_m)^2` (`l2`) or `scale * |H_f - H_m|` (`l1`)."""
-
-    kind: ClassVar[str] = "group_gap"
-    norm: Literal["l1", "l2"] = "l2"
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        Anchors.__post_init__(self)
-        _require(self.norm in {"l1", "l2"}, f"norm must be 'l1' or 'l2', not {self.norm!r}")
-        _check_positive(self, "scale")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeeConfig(Anchors):
-    """Group Entropy Equalization: mean entropy + `lambda_` * spread of the group entropies."""
-
-    kind: ClassVar[str] = "gee"
-    lambda_: float = 3.0
-
-    def __post_init__(self) -> None:
-        Anchors.__post_init__(self)
-        _check_not_negative(self, "lambda_")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairGapConfig(Anchors):
-    """The squared gap over pairs without the variance of the batch, times `scale`.
-
-    Attributes:
-        estimator: `u_statistic`, or the product of the gaps of two halves of the pairs.
-        scale: factor.
-    """
-
-    kind: ClassVar[str] = "pair_gap"
-    estimator: Literal["u_statistic", "half_split"] = "u_statistic"
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        Anchors.__post_init__(self)
-        _require(
-            self.estimator in {"u_statistic", "half_split"},
-            f"estimator must be 'u_statistic' or 'half_split', not {self.estimator!r}",
-        )
-        _check_positive(self, "scale")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectGapConfig(Anchors):
-    """The squared direct effect per pair: every answer scored under both prompts."""
-
-    kind: ClassVar[str] = "direct_gap"
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        Anchors.__post_init__(self)
-        _check_positive(self, "scale")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConstrainedConfig(Anchors):
-    """Least KL to the reference subject to a gap of zero, by an augmented Lagrangian.
-
-    Attributes:
-        rho: weight of the (unbiased) squared gap.
-        eta: step of the multiplier, `lambda += eta * gap` after every step.
-        kl: weight of the KL term; 1 is the method, and must not be 0.
-    """
-
-    kind: ClassVar[str] = "constrained"
-    rho: float = 80.0
-    eta: float = 1.0
-    kl: float = 1.0
-
-    def __post_init__(self) -> None:
-        Anchors.__post_init__(self)
-        _check_positive(self, "rho", "kl")
-        _check_not_negative(self, "eta")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmConfig(Anchors):
-    """Entropy minimisation: the mean of the group entropies; a baseline."""
-
-    kind: ClassVar[str] = "em"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceboConfig(ConstrainedConfig):
-    """`constrained` with the group labels of each pair shuffled: a baseline that cannot help."""
-
-    kind: ClassVar[str] = "placebo"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CdaConfig(Anchors):
-    """Counterfactual data augmentation: fine-tuning on the reference answers of all sides."""
-
-    kind: ClassVar[str] = "cda"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsistencyConfig(Anchors):
-    """Symmetric KL between the sides' next-token distributions on the same answer: a baseline."""
-
-    kind: ClassVar[str] = "consistency"
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        Anchors.__post_init__(self)
-        _check_positive(self, "scale")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginConfig(Anchors):
-    """An objective that another package brings (entry points `debias_core.objectives`).
-
-    Attributes:
-        name: of the entry point.
-        options: keyword arguments of the objective.
-    """
-
-    kind: ClassVar[str] = "plugin"
-    name: str
-    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        Anchors.__post_init__(self)
-        _require(bool(self.name), "name must be that of an entry point, not empty")
-
-
-ObjectiveConfig = (
-    GroupGapConfig
-    | GeeConfig
-    | PairGapConfig
-    | DirectGapConfig
-    | ConstrainedConfig
-    | EmConfig
-    | PlaceboConfig
-    | CdaConfig
-    | ConsistencyConfig
-    | PluginConfig
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,8 +35,8 @@ class PromptFormat:
     system: str | None = None
 
     def __post_init__(self) -> None:
-        _require("{prompt}" in self.template, "prompt.template must contain '{prompt}'")
-        _require(
+        require("{prompt}" in self.template, "prompt.template must contain '{prompt}'")
+        require(
             self.system is None or self.chat_template,
             "prompt.system needs prompt.chat_template: a plain prompt has no system message",
         )
@@ -241,14 +60,14 @@ class LoraConfig:
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
     def __post_init__(self) -> None:
-        _check_positive(self, "rank", "alpha")
-        _require(
+        check_positive(self, "rank", "alpha")
+        require(
             self.dropout == 0,
             f"lora.dropout must be 0, not {self.dropout!r}: entropies are measured on the model "
             "that will be used, which has none",
         )
         named = not isinstance(self.target_modules, str)
-        _require(
+        require(
             bool(self.target_modules) if named else self.target_modules == "all-linear",
             "lora.target_modules must be 'all-linear' or a list of names, not "
             f"{self.target_modules!r}",
@@ -285,6 +104,8 @@ class TrainConfig:
         target_gap: nats; training stops when the whole interval lies inside +-target_gap.
         eval_every: steps between looks at the held-out pairs.
         patience: looks in a row that must lie inside.
+        confirm_after: steps from a look inside to the next one, where that comes sooner: a run that
+            has arrived is not trained on until the regular look.
         early_stopping: stop at the target; otherwise all `max_steps` are run and the last model
             is kept.
         dev_samples: answers a held-out prompt and look.
@@ -323,6 +144,7 @@ class TrainConfig:
     target_gap: float = 0.02
     eval_every: int = 5
     patience: int = 2
+    confirm_after: int = 1
     early_stopping: bool = True
     dev_samples: int = 1
     kl_budget: float | None = None
@@ -337,7 +159,7 @@ class TrainConfig:
     prompt: PromptFormat = field(default_factory=PromptFormat)
 
     def __post_init__(self) -> None:
-        _check_positive(
+        check_positive(
             self,
             "learning_rate",
             "max_grad_norm",
@@ -352,34 +174,35 @@ class TrainConfig:
             "target_gap",
             "eval_every",
             "patience",
+            "confirm_after",
             "dev_samples",
             "checkpoint_every",
         )
-        _check_not_negative(self, "weight_decay", "warmup_steps", "seed")
-        _require(
+        check_not_negative(self, "weight_decay", "warmup_steps", "seed")
+        require(
             len(set(self.groups)) == len(self.groups) >= 2,
             f"groups must be two or more different names, not {list(self.groups)}",
         )
-        _require(
+        require(
             self.effective_batch_size % len(self.groups) == 0,
             "effective_batch_size counts prompts, and all sides of a pair belong to one batch: "
             f"{self.effective_batch_size} is not a multiple of {len(self.groups)}",
         )
-        _require(
+        require(
             self.mixed_precision in {"no", "bf16"},
             f"mixed_precision must be 'no' or 'bf16', not {self.mixed_precision!r}",
         )
         unknown = [name for name in self.trackers if name not in TRACKERS]
-        _require(not unknown, f"trackers must be of {list(TRACKERS)}, not {unknown}")
-        _require(
+        require(not unknown, f"trackers must be of {list(TRACKERS)}, not {unknown}")
+        require(
             not (self.score_function and isinstance(self.objective, CdaConfig)),
             "score_function needs sampled answers; cda is trained on reference answers",
         )
-        _require(
+        require(
             not isinstance(self.objective, ConsistencyConfig)
             or self.micro_batch_size % len(self.groups) == 0,
             "consistency compares the sides of a pair within a micro-batch: micro_batch_size must "
             f"be a multiple of {len(self.groups)}, not {self.micro_batch_size}",
         )
         if self.kl_budget is not None:
-            _check_positive(self, "kl_budget")
+            check_positive(self, "kl_budget")
