@@ -167,6 +167,23 @@ def lm_eval(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def compiled(session: nox.Session) -> None:
+    """The tests of debias-data on its compiled wheel; needs a C compiler."""
+    wheels = Path(session.create_tmp()) / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    session.install("build>=1.2,<2")
+    # From the sdist that it makes first: compiling leaves its products beside the sources.
+    session.run(
+        "python", "-m", "build", "--outdir", str(wheels), "packages/debias-data",
+        env={"HATCH_BUILD_HOOK_ENABLE_MYPYC": "1"}, silent=True,
+    )  # fmt: skip
+    wheel = next(wheels.glob("*.whl"))
+    _install(session, Path(session.virtualenv.location), "--force-reinstall", f"{wheel}[test]")
+    session.env["HF_HUB_OFFLINE"] = "1"
+    session.run("pytest", "-m", "not long", "packages/debias-data/tests", *session.posargs)
+
+
+@nox.session(default=False)
 def vllm(session: nox.Session) -> None:
     """vLLM for real, as a sampler and as a back end; 3.5 GB, in an environment of its own."""
     session.install(

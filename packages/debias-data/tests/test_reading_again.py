@@ -20,16 +20,22 @@ TEXTS = [
 ]
 
 
+def _fields(reading):
+    return [
+        (m.word, m.start, m.end, m.stop, m.gender, m.entry, m.is_paired) for m in reading.markers
+    ]
+
+
 def _check(text):
     given = read(text)
     found = swap_together(given, None)
     if not isinstance(found, Together) or not given.markers:
         return 0
     again, anew = found.read_prompt(given), read(found.prompt.text)
-    assert again.markers == anew.markers
+    assert _fields(again) == _fields(anew)
     assert again.document.words == anew.document.words
     assert again.document.gaps == anew.document.gaps
-    assert [*again.document.ends] == [*anew.document.ends]
+    assert again.document.starts == anew.document.starts
     return found.changed is not None
 
 

@@ -84,7 +84,7 @@ def test_copies_of_oversampling_are_read_back(problems, tmp_path):
     copies = [key for key in by_id if "#source" in key[0]]
     assert copies
     assert all(by_id[key] == by_id[key[0].split("#")[0], key[1]] for key in copies)
-    assert build_to(tmp_path / "a.parquet", config).num_pairs == table.num_pairs
+    assert build_to(str(tmp_path / "a.parquet"), config).num_pairs == table.num_pairs
 
 
 def test_a_wrong_name_is_refused_before_the_work(problems, tmp_path):

@@ -85,7 +85,7 @@ def build(
 
 
 def build_to(
-    path: Path,
+    path: Path | str,
     config: BuildConfig,
     *,
     base_dir: Path | None = None,
@@ -100,13 +100,14 @@ def build_to(
         InvalidInputError: `path` does not end in `.parquet`.
         DebiasDataError: it cannot be written, and all that `build` raises.
     """
-    check_name(path)
-    with _Build(config, Spill(path.parent)) as state:
+    target = Path(path)
+    check_name(target)
+    with _Build(config, Spill(target.parent)) as state:
         state.collect(base_dir, progress)
         selection, card = state.finish()
         num_pairs = len(selection.places)
-        written = write_pairs(path, state.rows(selection), card, num_rows=2 * num_pairs)
-    return Written(path, num_pairs, written)
+        written = write_pairs(target, state.rows(selection), card, num_rows=2 * num_pairs)
+    return Written(target, num_pairs, written)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,9 @@ from debias_data.gender.types import OPPOSITE, Refusal, Span
 from debias_data.sources.base import Problem
 
 _DIGITS = re.compile(r"\d+")
-_DIGITS_TO_ZERO = str.maketrans("123456789", "0" * 9)
+# ASCII in lower case, every digit 0, and a space for the separators that `str.split` knows too.
+_PLAIN = bytes(range(0x1C)) + b"    " + bytes(range(0x20, 256)).lower()
+_PLAIN = _PLAIN.translate(bytes.maketrans(b"123456789", b"0" * 9))
 # All that is no part of a number becomes a space.
 _NOT_OF_NUMBERS = bytes(code if code in b"0123456789.," else ord(" ") for code in range(256))
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -57,14 +59,13 @@ class Dropped(NamedTuple):
 
 def content_hash(text: str) -> str:
     """Sixteen hex digits that texts share when they differ in numbers, case and spacing only."""
-    plain = " ".join(text.lower().split())
-    if plain.isascii():
-        plain = plain.translate(_DIGITS_TO_ZERO)
-        while "00" in plain:
-            plain = plain.replace("00", "0")
+    if text.isascii():
+        plain = b" ".join(text.encode("ascii").translate(_PLAIN).split())
+        while b"00" in plain:
+            plain = plain.replace(b"00", b"0")
     else:
-        plain = _DIGITS.sub("0", plain)
-    return hashlib.sha256(plain.encode("utf-8")).hexdigest()[:16]
+        plain = _DIGITS.sub("0", " ".join(text.lower().split())).encode("utf-8")
+    return hashlib.sha256(plain).hexdigest()[:16]
 
 
 def make_pair(

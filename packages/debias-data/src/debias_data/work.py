@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from pathlib import Path
@@ -38,6 +39,7 @@ CHUNK = 256
 _MARK_VARIANTS = 512
 _PARENT_CHECK_SECONDS = 0.5
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Facts(NamedTuple):
@@ -202,7 +204,8 @@ def worked(items: Iterator[Item], task: Task, *, workers: int) -> Generator[Chun
     try:
         waiting: deque[Future[Chunk]] = deque()
         for chunk in chunks:
-            waiting.append(pool.submit(_run, chunk))
+            with _uninterrupted():
+                waiting.append(pool.submit(_run, chunk))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -214,6 +217,27 @@ def worked(items: Iterator[Item], task: Task, *, workers: int) -> Generator[Chun
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Interruptions wait for the end of the block: a pool that is half started cannot be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+
+    def put_off(number: int, _frame: object) -> None:
+        waiting.append(number)
+
+    handlers = {number: signal.signal(number, put_off) for number in _INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for put_off_number in waiting:
+            signal.raise_signal(put_off_number)
 
 
 # The task of this worker process: handed over once, since it may hold large benchmarks.

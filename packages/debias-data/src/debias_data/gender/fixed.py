@@ -170,7 +170,7 @@ def is_ever_fixed(lower: str) -> bool:
 
 def is_fixed(document: Document, index: int) -> bool:
     """Whether the word at `index` stands in an expression that is not to be read."""
-    phrases = _phrases_with(document.lowers[index])
+    phrases = _phrases_with(document.lower(index))
     if phrases is None:
         return False
     found = phrases.alone
@@ -192,14 +192,14 @@ def _beside(known: dict[str, list[_Phrase]], word: str) -> list[_Phrase]:
 
 def _matches(document: Document, start: int, phrase: _Phrase) -> bool:
     end = start + len(phrase.words)
-    if start < 0 or end > len(document.lowers):
+    if start < 0 or end > len(document.words):
         return False
     for i, forms in enumerate(phrase.words, start):
         if forms == ("*",):
-            if i < end and document.lowers[i] in _NOT_ANY:
+            if i < end and document.lower(i) in _NOT_ANY:
                 return False
             continue
-        word = document.lowers[i]
+        word = document.lower(i)
         if word not in forms and not (word.endswith("'s") and word[:-2] in forms):
             return False
     return all(

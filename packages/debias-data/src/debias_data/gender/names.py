@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 
+from debias_data.gender.generic import is_said_to_be_a_thing
 from debias_data.gender.lexicon import read_table
 from debias_data.gender.tokens import Document
 from debias_data.gender.types import Gender
@@ -167,6 +168,8 @@ def _acts_like_subject(document: Document, index: int) -> bool:
         return False
     if next_word[:1].isupper() and after not in _NOT_GIVEN and not document.words[index].isupper():
         return True
+    if is_said_to_be_a_thing(document, index):
+        return False
     return after in SUBJECT_VERBS or after in {"himself", "herself", "who", "whose"}
 
 
@@ -177,7 +180,7 @@ def starts_sentence(document: Document, index: int) -> bool:
     gap = document.gaps[index]
     if not gap.strip():
         return "\n" in gap
-    if document.lowers[index - 1] in _ABBREVIATIONS and gap.strip() == ".":
+    if document.lower(index - 1) in _ABBREVIATIONS and gap.strip() == ".":
         return False
     return any(char in _SENTENCE_EDGES for char in gap)
 

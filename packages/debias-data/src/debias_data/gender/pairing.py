@@ -17,29 +17,27 @@ _PAIRED_KINDS = {"pronoun", "title", "address"}  # his or her, Mr. or Ms., Sir o
 _SPLIT_SHE = re.compile(r"[sS]\s*/\s*$|\([sS]\)\s*$")
 
 
-def paired_pronouns(document: Document, markers: Sequence[Marker]) -> tuple[Marker, ...]:
-    """The markers, those of paired forms flagged as such."""
+def flag_paired(document: Document, markers: Sequence[Marker]) -> None:
+    """Set `is_paired` of the markers that are halves of paired forms."""
     text = document.text
     if "/" not in text and "(" not in text:
         genders = {marker.gender for marker in markers}
-        if len(genders) < 2 or "or" not in document.lowers:
-            return tuple(markers)
-    result = list(markers)
-    for number, marker in enumerate(result):
-        if not isinstance(marker.entry, Entry) or marker.entry.kind not in _PAIRED_KINDS:
+        if len(genders) < 2 or "or" not in map(str.lower, document.words):
+            return
+    for number, marker in enumerate(markers):
+        entry = marker.entry
+        if not isinstance(entry, Entry) or entry.kind not in _PAIRED_KINDS:
             continue
-        before = text[max(0, marker.start - 4) : marker.start]
-        if marker.entry.form == "he" and _SPLIT_SHE.search(before):
-            result[number] = marker._replace(is_paired=True)
-        following = result[number + 1] if number + 1 < len(result) else None
+        was_paired = marker.is_paired
+        if entry.form == "he" and _SPLIT_SHE.search(text, max(0, marker.start - 4), marker.start):
+            marker.is_paired = True
+        following = markers[number + 1] if number + 1 < len(markers) else None
         if (
             following is not None
             and isinstance(following.entry, Entry)
-            and following.entry.kind == marker.entry.kind
+            and following.entry.kind == entry.kind
             and following.gender != marker.gender
-            and not marker.is_paired
-            and _DIRECT.fullmatch(text[marker.stop : following.start])
+            and not was_paired
+            and _DIRECT.fullmatch(text, marker.stop, following.start)
         ):
-            result[number] = marker._replace(is_paired=True)
-            result[number + 1] = following._replace(is_paired=True)
-    return tuple(result)
+            marker.is_paired = following.is_paired = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from itertools import compress
 from operator import attrgetter
-from typing import NamedTuple
 
 from debias_data.gender.context import is_marker
 from debias_data.gender.fixed import is_fixed
@@ -17,7 +16,8 @@ from debias_data.gender.names import (
     is_name_again,
     starts_sentence,
 )
-from debias_data.gender.pairing import paired_pronouns
+from debias_data.gender.pairing import flag_paired
+from debias_data.gender.screening import may_be_found
 from debias_data.gender.tokens import Document, tokenize
 from debias_data.gender.types import Gender, Span
 from debias_data.gender.vocabulary import Piece, Spelt, SpeltName, name_among, vocabulary
@@ -26,42 +26,58 @@ _Found = tuple[int, Spelt]
 _Candidate = tuple[int, SpeltName]
 
 
-class Marker(NamedTuple):
+# Plain classes, since many of them are made of every text: compiled, they are the cheapest ones.
+
+
+class Marker:
     """One gender marker.
 
     Attributes:
         word: its index in the document.
         start, end: of the form itself, without a contraction or a possessive.
         stop: where the marker ends as a reader sees it: `He's`, `Mr.`
+        gender: which it marks.
         entry: what the form is; a `NameEntry` for a given name.
         is_paired: it is half of `his or her`, which names nobody's gender.
     """
 
-    word: int
-    start: int
-    end: int
-    stop: int
-    gender: Gender
-    entry: Entry | NameEntry
-    is_paired: bool = False
+    __slots__ = ("end", "entry", "gender", "is_paired", "start", "stop", "word")
+
+    def __init__(
+        self, word: int, start: int, end: int, stop: int, entry: Entry | NameEntry
+    ) -> None:
+        self.word = word
+        self.start, self.end, self.stop = start, end, stop
+        self.gender: Gender = entry.gender
+        self.entry = entry
+        self.is_paired = False
 
 
-class Reading(NamedTuple):
+class Reading:
     """What was read of a text.
 
     Attributes:
-        document: its words.
+        text: the text.
         markers: the gender markers, in order.
         found: index of each word that may be something, with what it may be.
         has_sex_bound: false where no word could belong to a predicate bound to one sex.
         has_person: false where no word could be a real person's last name.
     """
 
-    document: Document
-    markers: tuple[Marker, ...]
-    found: list[_Found]
-    has_sex_bound: bool
-    has_person: bool
+    __slots__ = ("_document", "found", "has_person", "has_sex_bound", "markers", "text")
+
+    def __init__(self, text: str, document: Document | None, found: list[_Found]) -> None:
+        self.text, self._document, self.found = text, document, found
+        self.markers: list[Marker] = []
+        self.has_sex_bound = self.has_person = False
+
+    @property
+    def document(self) -> Document:
+        """The words of the text; most texts in which nothing was found are never cut into them."""
+        document = self._document
+        if document is None:
+            document = self._document = tokenize(self.text)
+        return document
 
     def genders(self) -> set[Gender]:
         """The genders of the markers that count: paired pronouns cancel."""
@@ -69,7 +85,7 @@ class Reading(NamedTuple):
 
     def spans(self) -> tuple[Span, ...]:
         """The markers that count, as spans of the text."""
-        text = self.document.text
+        text = self.text
         return tuple(
             Span(m.start, m.stop, text[m.start : m.stop], m.gender)
             for m in self.markers
@@ -84,6 +100,8 @@ def read(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Readi
         text: any text.
         extra_names: names beyond the built-in table, with their genders.
     """
+    if not extra_names and not may_be_found(text):
+        return Reading(text, None, [])
     document = tokenize(text)
     spelt = list(map(vocabulary().__getitem__, document.words))
     hits = list(compress(range(len(spelt)), spelt))
@@ -111,45 +129,43 @@ def _named(found: list[_Found]) -> list[_Candidate]:
 
 
 def _read(document: Document, found: list[_Found], named: list[_Candidate]) -> Reading:
-    has_sex_bound = has_person = False
+    reading = Reading(document.text, document, found)
     markers: list[Marker] = []
-    for index, (pieces, _, is_of_sex_bound, is_of_person) in found:
-        has_sex_bound = has_sex_bound or is_of_sex_bound
-        has_person = has_person or is_of_person
-        markers += [
-            _marker(document, index, piece)
-            for piece in pieces
-            if piece.is_sure
-            or (
+    for index, spelt in found:
+        if spelt.is_of_sex_bound:
+            reading.has_sex_bound = True
+        if spelt.is_of_person:
+            reading.has_person = True
+        for piece in spelt.pieces:
+            if piece.is_sure or (
                 is_marker(document, index, piece.entry)
                 and (piece.is_free or not is_fixed(document, index))
-            )
-        ]
+            ):
+                markers.append(_marker(document, index, piece))  # noqa: PERF401 - two loops
     if named:
         taken = {marker.word for marker in markers}
         markers += _names(document, [item for item in named if item[0] not in taken])
         markers.sort(key=_start)
-    if not markers:
-        return Reading(document, (), found, has_sex_bound, has_person)
-    markers = _drop_unsupported(markers)
-    paired = paired_pronouns(document, markers)
-    return Reading(document, paired, found, has_sex_bound, has_person)
+    if markers:
+        reading.markers = _drop_unsupported(markers)
+        flag_paired(document, reading.markers)
+    return reading
 
 
 _start = attrgetter("start")
 
 
 def _marker(document: Document, index: int, piece: Piece) -> Marker:
-    first, last, entry, _, _ = piece
+    last, entry = piece.end, piece.entry
     start = document.starts[index]
     end = start + last
     stop = end
     if entry.kind == "pronoun":
-        if len(document.words[index]) > last and document.lowers[index][last : last + 1] == "'":
-            stop = document.ends[index]
+        if len(document.words[index]) > last and document.lower(index)[last] == "'":
+            stop = start + len(document.words[index])
     elif entry.kind == "title" and document.gap_after(index).startswith("."):
         stop = end + 1
-    return Marker(index, start + first, end, stop, entry.gender, entry)
+    return Marker(index, start + piece.start, end, stop, entry)
 
 
 def _candidates_among(document: Document, extra: Mapping[str, Gender]) -> list[_Candidate]:
@@ -163,11 +179,12 @@ _NOBODY: Set[str] = frozenset()
 def _names(document: Document, candidates: list[_Candidate]) -> list[Marker]:
     found: list[Marker] = []
     rejected: list[tuple[int, str, NameEntry]] = []
-    for index, (base, entry, is_free, is_plain) in candidates:
-        if is_plain and is_alone(document, index):
+    for index, name in candidates:
+        base, entry = name.base, name.entry
+        if name.is_plain and is_alone(document, index):
             found.append(_name_marker(document, index, base, entry))
             continue
-        if not is_free and is_fixed(document, index):
+        if not name.is_free and is_fixed(document, index):
             continue
         names = {entry.name} if _is_shown(document, entry, candidates) else _NOBODY
         if is_name(document, index, is_word=entry.is_word, known=names):
@@ -187,7 +204,7 @@ def _names(document: Document, candidates: list[_Candidate]) -> list[Marker]:
 
 def _name_marker(document: Document, index: int, base: str, entry: NameEntry) -> Marker:
     start = document.starts[index]
-    return Marker(index, start, start + len(base), start + len(base), entry.gender, entry)
+    return Marker(index, start, start + len(base), start + len(base), entry)
 
 
 def _is_shown(document: Document, entry: NameEntry, candidates: list[_Candidate]) -> bool:

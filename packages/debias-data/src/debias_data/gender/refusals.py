@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache, lru_cache
 
 from debias_data.gender.lexicon import read_table
@@ -57,6 +58,11 @@ def is_of_person(lower: str) -> bool:
     return lower.removesuffix("'s") in _persons()
 
 
+def last_names() -> Iterable[str]:
+    """The last names of real persons, in lower case."""
+    return _persons()
+
+
 def sex_bound(document: Document) -> str | None:
     """The first predicate in the text that goes with one sex, or None."""
     match = _SEX_BOUND.search(document.text)
@@ -88,8 +94,9 @@ def _pattern_of(names: tuple[str, ...]) -> re.Pattern[str]:
 def real_person(document: Document) -> str | None:
     """The first real person named in the text, or None."""
     persons = _persons()
-    last_names = dict.fromkeys(lower.removesuffix("'s") for lower in document.lowers)
-    found = [name for last in last_names if last in persons for name in persons[last]]
+    lowers = map(document.lower, range(len(document.words)))
+    present = dict.fromkeys(lower.removesuffix("'s") for lower in lowers)
+    found = [name for last in present if last in persons for name in persons[last]]
     if not found:
         return None
     match = _pattern_of(tuple(sorted(found))).search(document.text)

@@ -139,7 +139,7 @@ def _name_map(
 
     def is_taken(name: str) -> bool:
         return any(
-            name in reading.document.text
+            name in reading.text
             and any(
                 index not in indices and lookup_form(split_possessive(word)[0]) == name
                 for index, word in enumerate(reading.document.words)
@@ -152,6 +152,8 @@ def _name_map(
 
 def _apply(reading: Reading, mapping: NameMap) -> tuple[SwapResult, Mapping[int, str] | None]:
     """The swapped text, and the words in it that changed; None where more than words did."""
+    if not reading.markers:
+        return SwapResult(reading.text, (), 1.0), {}
     document = reading.document
     text, words, starts = document.text, document.words, document.starts
     pieces: list[str] = []
@@ -161,9 +163,9 @@ def _apply(reading: Reading, mapping: NameMap) -> tuple[SwapResult, Mapping[int,
     position = length = 0
     confidence = 1.0
     for marker in reading.markers:
-        index, first, last, stop, gender, _, is_paired = marker
-        if is_paired:
+        if marker.is_paired:
             continue
+        index, first, last, stop = marker.word, marker.start, marker.end, marker.stop
         form = text[first:last]
         word, sure = _counterpart(reading, marker, form, mapping)
         replacement, fixes_article = _written(form, word)
@@ -182,7 +184,7 @@ def _apply(reading: Reading, mapping: NameMap) -> tuple[SwapResult, Mapping[int,
         changed[index] = words[index][:at] + replacement + words[index][at + len(form) :]
         start = length + len(before)
         shown = replacement + tail.shown
-        spans.append(Span(start, start + len(shown), shown, OPPOSITE[gender]))
+        spans.append(Span(start, start + len(shown), shown, OPPOSITE[marker.gender]))
         pieces += (before, replacement, tail.written)
         length = start + len(replacement) + len(tail.written)
         position = last + tail.consumed

@@ -44,16 +44,10 @@ class Document:
     Attributes:
         text: the text.
         words: as they stand in it.
-        lowers: the same in lower case, typographic apostrophes made plain.
-        starts, ends: character offsets of the words.
         gaps: `gaps[i]` stands before word i; the last one is after the last word.
     """
 
-    __slots__ = ("_bounds", "_parts", "ends", "gaps", "lowers", "starts", "text", "words")
-
-    lowers: list[str]
-    starts: list[int]
-    ends: list[int]
+    __slots__ = ("_has_typographic", "_parts", "_starts", "gaps", "text", "words")
 
     def __init__(
         self,
@@ -62,34 +56,28 @@ class Document:
         gaps: list[str],
         *,
         parts: list[str] | None = None,
-        bounds: list[int] | None = None,
+        starts: list[int] | None = None,
     ) -> None:
-        """Wrap the words of `text`; where they stand follows from `parts` or `bounds`.
+        """Wrap the words of `text`; where they stand is known, or follows from `parts`.
 
         Args:
             text: the text.
             words: its words.
             gaps: one more than words.
             parts: a gap, a word, a gap … of the lengths that they have in the text.
-            bounds: start and end of every word, one after the other.
+            starts: offsets of the words.
         """
         self.text, self.words, self.gaps = text, words, gaps
-        self._parts, self._bounds = parts, bounds
+        self._parts, self._starts = parts, starts
+        self._has_typographic = "’" in text
 
-    def __getattr__(self, name: str) -> object:
-        # Reached for what is not worked out yet: most texts have nothing to look up offsets for.
-        if name == "lowers":
-            self.lowers = list(map(str.lower, self.words))
-            if "’" in self.text:
-                self.lowers = [word.replace("’", "'") for word in self.lowers]
-            return self.lowers
-        if name in {"starts", "ends"}:
-            bounds = self._bounds
-            if bounds is None:
-                bounds = list(accumulate(map(len, self._parts or ())))
-            self.starts, self.ends = bounds[::2], bounds[1::2]
-            return self.starts if name == "starts" else self.ends
-        raise AttributeError(name)
+    @property
+    def starts(self) -> list[int]:
+        """Character offsets of the words; worked out when asked for, since most are not."""
+        starts = self._starts
+        if starts is None:
+            starts = self._starts = list(accumulate(map(len, self._parts or ())))[::2]
+        return starts
 
     def with_words(self, changed: Mapping[int, str], text: str) -> Document:
         """The words of `text`, in which only the words at these indices are other ones."""
@@ -101,8 +89,11 @@ class Document:
         return Document(text, words, self.gaps, parts=parts)
 
     def lower(self, index: int) -> str:
-        """The word at `index` in lower case, or nothing beyond the ends."""
-        return self.lowers[index] if 0 <= index < len(self.words) else ""
+        """The word at `index` in lower case, `’` made plain, or nothing beyond the ends."""
+        if not 0 <= index < len(self.words):
+            return ""
+        word = self.words[index].lower()
+        return word.replace("’", "'") if self._has_typographic else word
 
     def word(self, index: int) -> str:
         """The word at `index`, or nothing beyond the ends."""
@@ -127,7 +118,7 @@ def tokenize(text: str) -> Document:
         return Document(text, parts[1::2], gaps, parts=parts)
     cutter = _Cutter(text, all_kinds)
     cutter.add(0, len(text), kinds)
-    return Document(text, cutter.words, [*cutter.gaps, cutter.gap], bounds=cutter.bounds)
+    return Document(text, cutter.words, [*cutter.gaps, cutter.gap], starts=cutter.starts)
 
 
 def _cover(span: re.Match[str]) -> str:
@@ -146,7 +137,7 @@ class _Cutter:
         self.text, self.kinds = text, kinds
         self.words: list[str] = []
         self.gaps: list[str] = []
-        self.bounds: list[int] = []
+        self.starts: list[int] = []
         self.gap = ""
         self._split = _splitter(text).split
 
@@ -176,7 +167,7 @@ class _Cutter:
             if match.lastgroup == "word":
                 self.gaps.append(self.gap)
                 self.words.append(self.text[first:last])
-                self.bounds += (first, last)
+                self.starts.append(first)
                 self.gap = ""
             else:
                 self._add_protected(first, last)
@@ -191,7 +182,7 @@ class _Cutter:
         self.gaps += parts[2:-1:2]
         self.gap = parts[-1]
         self.words += parts[1::2]
-        self.bounds += list(accumulate(map(len, parts), initial=start))[1:-1]
+        self.starts += list(accumulate(map(len, parts), initial=start))[1:-1:2]
 
     def _add_protected(self, start: int, end: int) -> None:
         r"""Add a protected span: one character of the gap, but for the prose in its `\text{}`."""

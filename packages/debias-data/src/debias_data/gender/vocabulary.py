@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
 
 from debias_data.gender.context import is_sure
 from debias_data.gender.fixed import is_ever_fixed
@@ -28,34 +27,35 @@ _MAX_SPELLINGS = 1 << 17
 _MAX_LENGTH = 40
 
 
-class Piece(NamedTuple):
+class Piece:
     """A gendered form inside a word: `he` of `he'll`, offsets in the word.
 
     `is_sure` is true where no context can speak against it, `is_free` where the word is part of no
     fixed expression.
     """
 
-    start: int
-    end: int
-    entry: Entry
-    is_sure: bool = False
-    is_free: bool = False
+    __slots__ = ("end", "entry", "is_free", "is_sure", "start")
+
+    def __init__(self, start: int, end: int, entry: Entry) -> None:
+        self.start, self.end, self.entry = start, end, entry
+        self.is_sure = self.is_free = False
 
 
-class SpeltName(NamedTuple):
+class SpeltName:
     """A given name, without a possessive, as it is written, and which it is.
 
     `is_free` is true where it is part of no fixed expression, `is_plain` where besides only its
     neighbours can speak against it: it is no other word, no month and not in capitals.
     """
 
-    base: str
-    entry: NameEntry
-    is_free: bool
-    is_plain: bool
+    __slots__ = ("base", "entry", "is_free", "is_plain")
+
+    def __init__(self, base: str, entry: NameEntry, *, is_free: bool, is_plain: bool) -> None:
+        self.base, self.entry = base, entry
+        self.is_free, self.is_plain = is_free, is_plain
 
 
-class Spelt(NamedTuple):
+class Spelt:
     """What a word may be.
 
     Attributes:
@@ -65,10 +65,17 @@ class Spelt(NamedTuple):
         is_of_person: it may be the last name of a real person.
     """
 
-    pieces: tuple[Piece, ...]
-    name: SpeltName | None
-    is_of_sex_bound: bool
-    is_of_person: bool
+    __slots__ = ("is_of_person", "is_of_sex_bound", "name", "pieces")
+
+    def __init__(self, pieces: list[Piece], name: SpeltName | None, lower: str) -> None:
+        self.pieces, self.name = pieces, name
+        self.is_of_sex_bound, self.is_of_person = is_of_sex_bound(lower), is_of_person(lower)
+
+    def is_something(self) -> bool:
+        """Whether it is more than any word."""
+        return (
+            bool(self.pieces) or self.name is not None or self.is_of_sex_bound or self.is_of_person
+        )
 
 
 class _Vocabulary(dict[str, Spelt | None]):
@@ -92,12 +99,12 @@ def vocabulary() -> Mapping[str, Spelt | None]:
 def _spelt(word: str) -> Spelt | None:
     lower = word.lower().replace("’", "'")
     free = not is_ever_fixed(lower)
-    pieces = tuple(
-        piece._replace(is_sure=free and is_sure(word, piece.entry), is_free=free)
-        for piece in _pieces(lower)
-    )
-    found = Spelt(pieces, name_among(word, {}), is_of_sex_bound(lower), is_of_person(lower))
-    return found if any(found) else None
+    pieces = _pieces(lower)
+    for piece in pieces:
+        piece.is_sure = free and is_sure(word, piece.entry)
+        piece.is_free = free
+    found = Spelt(pieces, name_among(word, {}), lower)
+    return found if found.is_something() else None
 
 
 def name_among(word: str, extra: Mapping[str, Gender]) -> SpeltName | None:
@@ -114,7 +121,7 @@ def name_among(word: str, extra: Mapping[str, Gender]) -> SpeltName | None:
     if entry is None:
         return None
     is_plain = is_free and not (entry.is_word or word.isupper() or form in MONTHS)
-    return SpeltName(base, entry, is_free, is_plain)
+    return SpeltName(base, entry, is_free=is_free, is_plain=is_plain)
 
 
 _UNREAD_BEFORE = word_set(
