@@ -28,7 +28,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -176,26 +175,11 @@ def run(part: str, path: Path, workers: int) -> dict[str, Any]:
     return found
 
 
-def where() -> dict[str, Any]:
-    """The machine, the versions and the commit; whether debias-data is a compiled build."""
+def is_compiled() -> bool:
+    """Whether debias-data is a compiled build."""
     from debias_data.gender import reader
 
-    describe = ["git", "--no-optional-locks", "describe", "--always", "--dirty", "--abbrev=12"]
-    commit = subprocess.run(
-        describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    cpuinfo = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text() if cpuinfo.is_file() else "")
-    return {
-        "machine": {
-            "cpus": os.cpu_count(),
-            "processor": found[1] if found else platform.processor() or None,
-            "python": platform.python_version(),
-        },
-        "versions": {name: version(name) for name in ("debias-data", "pyarrow", "datasets")},
-        "commit": commit or None,
-        "is_compiled": not str(reader.__file__).endswith(".py"),
-    }
+    return not str(reader.__file__).endswith(".py")
 
 
 def as_markdown(results: list[dict[str, Any]]) -> str:
@@ -228,7 +212,13 @@ def main() -> None:
             run("pandas_regex", path, 1),
             run("datasets_map", path, arguments.workers),
         ]
-    result = {**where(), "rows": arguments.rows, "results": results}
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version()}
+    result = {
+        "machine": machine,
+        "is_compiled": is_compiled(),
+        "rows": arguments.rows,
+        "results": results,
+    }
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
