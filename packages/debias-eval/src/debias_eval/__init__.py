@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from debias_eval.comparison import compare
     from debias_eval.doctor import check_tasks
     from debias_eval.errors import DebiasEvalError
-    from debias_eval.evaluation import EvalSettings, TaskSpec, evaluate, grade, regrade
+    from debias_eval.evaluation import EvalSettings, evaluate, grade, regrade
     from debias_eval.grading import grade_answer
+    from debias_eval.preparing import TaskSpec
     from debias_eval.protocol import Protocol, Sampling
     from debias_eval.results import BenchmarkResult, Results, load_results
     from debias_eval.tasks.base import GradeSettings
@@ -30,7 +31,7 @@ _HOME = {
     "Protocol": "protocol",
     "Results": "results",
     "Sampling": "protocol",
-    "TaskSpec": "evaluation",
+    "TaskSpec": "preparing",
     "audit_template": "audit",
     "check_tasks": "doctor",
     "compare": "comparison",

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from debias_eval import statistics  # lazy: its parts load on first use
 from debias_eval.errors import InputError
-from debias_eval.evaluation import EvalSettings, TaskSpec, evaluate
+from debias_eval.evaluation import EvalSettings, evaluate
 from debias_eval.jsonl import read_rows
+from debias_eval.preparing import TaskSpec
 from debias_eval.stages import VERDICTS
 from debias_eval.tasks.generation import GenerationTask, finite_interval, item_shares
 from debias_eval.tasks.registry import get_task

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from debias_eval.errors import DebiasEvalError, MissingError
-from debias_eval.evaluation import TaskSpec, prepare
+from debias_eval.preparing import TaskSpec, prepare
 from debias_eval.tasks._two_sides import PairedSides
 from debias_eval.tasks.base import GradeSettings
 from debias_eval.tasks.generation import GenerationTask

@@ -6,7 +6,6 @@ and with the responses of a run that is there already.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -16,12 +15,13 @@ from typing import TYPE_CHECKING
 from debias_eval.backends.base import BackendSettings
 from debias_eval.backends.recorded import RecordedBackend
 from debias_eval.backends.registry import open_backend
-from debias_eval.data_dir import data_sha256, locate_data, resolve_data_dir
+from debias_eval.data_dir import resolve_data_dir
 from debias_eval.errors import InputError, MissingError
 from debias_eval.files import folder_lock
 from debias_eval.jsonl import read_rows, write_rows
+from debias_eval.preparing import TaskSpec, check_names, prepare
 from debias_eval.progress import silent
-from debias_eval.protocol import Protocol, Sampling, resolve_protocol
+from debias_eval.protocol import Protocol, Sampling
 from debias_eval.results import BenchmarkResult, Metrics, ModelInfo, Results, load_results
 from debias_eval.stages import (
     ITEMS,
@@ -33,42 +33,14 @@ from debias_eval.stages import (
 )
 from debias_eval.tasks.base import GradeSettings, Item
 from debias_eval.tasks.generation import GenerationTask
-from debias_eval.tasks.registry import get_task
 
 if TYPE_CHECKING:
     from debias_eval.backends.base import Backend
     from debias_eval.progress import Progress
 
-__all__ = ["EvalSettings", "TaskSpec", "evaluate", "grade", "regrade"]
+__all__ = ["EvalSettings", "evaluate", "grade", "regrade"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 _VERSIONED = ("debias-eval", "torch", "transformers", "tokenizers", "math-verify", "numpy")
-
-
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
-    """One benchmark of a run.
-
-    Attributes:
-        task: Name of the task.
-        name: Name in the results; None is the task's own.
-        limit: Only the first so many items.
-        data: A file (or folder) in the task's schema in place of the published data.
-        protocol: Name of a profile, or changes to the task's protocol.
-        samples: Answers an item, over ``protocol.sampling.n``.
-    """
-
-    task: str
-    name: str | None = None
-    limit: int | None = None
-    data: Path | str | None = None
-    protocol: str | Mapping[str, object] | None = None
-    samples: int | None = None
-
-    @property
-    def result_name(self) -> str:
-        """Return the name in the results."""
-        return self.name or self.task
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +92,7 @@ def evaluate(  # noqa: PLR0913 - the signature that other people's scripts rely 
     folder = Path(out)
     specs = [task if isinstance(task, TaskSpec) else TaskSpec(task) for task in tasks]
     specs = [replace(spec, limit=limit if spec.limit is None else spec.limit) for spec in specs]
-    _check_names(specs)
+    check_names(specs)
     root = resolve_data_dir(data_dir)
     prepared = [prepare(spec, folder, root, protocol) for spec in specs]
     for benchmark, _ in prepared:
@@ -190,40 +162,6 @@ def regrade(folder: str | Path, *, settings: EvalSettings | None = None) -> Resu
             verdicts = grade_stage(benchmark, items, responses, settings.grade, settings.progress)
             metrics[name] = (benchmark, metrics_stage(benchmark, items, verdicts, settings.grade))
         return _save(root, before.backend, before.model, metrics, merge=False)
-
-
-def prepare(
-    spec: TaskSpec,
-    folder: Path,
-    data_dir: Path | None,
-    protocol: str | Mapping[str, object] | None,
-) -> tuple[Benchmark, list[Item]]:
-    """Return the benchmark of ``spec`` and its items: everything that needs no model."""
-    task = get_task(spec.task)
-    path = locate_data(task, spec.data, data_dir, name=spec.result_name)
-    chosen = resolve_protocol(resolve_protocol(task.protocol(), protocol), spec.protocol)
-    if spec.samples is not None:
-        chosen = chosen.with_changes({"sampling": {"n": spec.samples}})
-    chosen = chosen.with_changes({"data_sha256": data_sha256(path, task.companions)})
-    items = task.load(path, chosen)
-    if spec.limit is not None:
-        if spec.limit < 1:
-            raise InputError(f"{spec.result_name}: limit is {spec.limit}; it must be 1 or more")
-        items = items[: spec.limit]
-    return Benchmark(spec.result_name, task, chosen, folder / spec.result_name), items
-
-
-def _check_names(specs: Sequence[TaskSpec]) -> None:
-    if not specs:
-        raise InputError("no task was given")
-    seen: set[str] = set()
-    for spec in specs:
-        name = spec.result_name
-        if not _NAME.fullmatch(name):
-            raise InputError(f"result name {name!r}: use letters, digits and _ . + - only")
-        if name in seen:
-            raise InputError(f"two benchmarks are called {name!r}; give one of them a name")
-        seen.add(name)
 
 
 def _covers(items: Sequence[Item], recorded: RecordedBackend) -> bool:

@@ -11,7 +11,8 @@ import pytest
 
 from debias_eval.backends.scorer import ScorerBackend
 from debias_eval.errors import InputError, MissingError
-from debias_eval.evaluation import EvalSettings, TaskSpec, evaluate, regrade
+from debias_eval.evaluation import EvalSettings, evaluate, regrade
+from debias_eval.preparing import TaskSpec
 from debias_eval.results import Results
 from debias_eval.tasks.base import GradeSettings
 from debias_eval.tasks.registry import get_task, tasks

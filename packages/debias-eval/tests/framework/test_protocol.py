@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from debias_eval.errors import InputError, UnknownNameError
-from debias_eval.protocol import PROFILES, Message, Protocol, Sampling, Shot, resolve_protocol
+from debias_eval.profiles import PROFILES, resolve_protocol
+from debias_eval.protocol import Message, Protocol, Sampling, Shot
 
 
 def test_the_hash_is_stable_and_sees_every_field_but_the_name() -> None:

@@ -9,17 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from debias_eval.grading.exact import NotExactError, exact
 from debias_eval.grading.expression import parse
+from debias_eval.grading.floats import approximate, differ
 from debias_eval.grading.limits import LimitExceededError
 from debias_eval.grading.normalize import normalize, squash
-from debias_eval.grading.numeric import (
-    NotExactError,
-    approximate,
-    differ,
-    exact,
-    same_rational_function,
-)
 from debias_eval.grading.quantity import is_name, quantity
+from debias_eval.grading.rational import same_rational_function
 from debias_eval.grading.structure import Leaf, Relation, Seq, shape
 from debias_eval.grading.tree import ParseError
 

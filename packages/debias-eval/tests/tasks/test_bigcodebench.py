@@ -12,9 +12,9 @@ from debias_eval import EvalSettings, GradeSettings, TaskSpec, grade
 from debias_eval.code.environment import imported_modules, inspect_environment
 from debias_eval.doctor import reference_answers
 from debias_eval.errors import InputError
-from debias_eval.evaluation import prepare
 from debias_eval.execution import Program, SandboxUnavailableError, available_levels, probe
 from debias_eval.execution.fallback import expected_tests
+from debias_eval.preparing import prepare
 
 TEST = """
 import os, unittest

@@ -11,7 +11,7 @@ import pytest
 from debias_eval import EvalSettings, GradeSettings, TaskSpec, grade
 from debias_eval.doctor import reference_answers
 from debias_eval.errors import InputError
-from debias_eval.evaluation import prepare
+from debias_eval.preparing import prepare
 from debias_eval.tasks._expected import cache_folder
 from debias_eval.tasks._mbpp_plus_types import typed_arguments
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from debias_eval import EvalSettings, GradeSettings, TaskSpec, grade
 from debias_eval.cli.app import app
 from debias_eval.errors import InputError, UnknownNameError
-from debias_eval.evaluation import prepare
-from debias_eval.protocol import resolve_protocol
+from debias_eval.preparing import prepare
+from debias_eval.profiles import resolve_protocol
 from debias_eval.tasks._lcb_tests import TestsError, all_cases, text_of_pickle
 from debias_eval.tasks.registry import get_task
 

@@ -14,7 +14,7 @@ from debias_eval.backends.registry import open_backend
 from debias_eval.data_dir import resolve_data_dir
 from debias_eval.doctor import check_tasks
 from debias_eval.errors import InputError
-from debias_eval.evaluation import prepare
+from debias_eval.preparing import prepare
 from debias_eval.protocol import Protocol
 from debias_eval.tasks._programs import program_text
 from debias_eval.tasks.base import Item

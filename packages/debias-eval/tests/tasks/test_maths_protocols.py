@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from debias_eval.grading import grade_answer
-from debias_eval.protocol import Message, Sampling, resolve_protocol
+from debias_eval.profiles import resolve_protocol
+from debias_eval.protocol import Message, Sampling
 from debias_eval.tasks.registry import get_task
 
 _SENTENCE = "Final Answer: The final answer is"

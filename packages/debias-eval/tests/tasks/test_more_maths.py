@@ -12,8 +12,8 @@ import pytest
 from debias_eval import EvalSettings, GradeSettings, TaskSpec, evaluate, grade
 from debias_eval.doctor import check_tasks
 from debias_eval.errors import InputError, MissingError
-from debias_eval.evaluation import prepare
-from debias_eval.protocol import resolve_protocol
+from debias_eval.preparing import prepare
+from debias_eval.profiles import resolve_protocol
 from debias_eval.tasks.aime import Aime24
 from debias_eval.tasks.registry import get_task
 

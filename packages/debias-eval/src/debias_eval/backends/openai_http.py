@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,13 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError
-
 from debias_eval.backends.base import (
     AnswerRow,
     AnswerScores,
     BackendSettings,
-    FinishReason,
     Generation,
     GenerationRequest,
     Likelihood,
@@ -39,9 +35,9 @@ from debias_eval.backends.base import (
 )
 from debias_eval.backends.http_client import HttpReply, JsonClient, RetryPolicy
 from debias_eval.backends.identity import model_identity
+from debias_eval.backends.openai_wire import exceeds_context, generation_of, payload_of, room_of
 from debias_eval.backends.options import read_options
 from debias_eval.backends.registry import backends
-from debias_eval.backends.tokenizing import earliest_cut
 from debias_eval.errors import BackendError, InputError, MissingError
 from debias_eval.files import canonical_json
 
@@ -53,11 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["HttpOptions", "OpenAIBackend"]
 
 _URL = "OPENAI_BASE_URL"
-_MAX_STOPS = 4  # that the API takes; all of them are looked for in the text
 _BATCHES_AHEAD = 4
-_REASONS: dict[str, FinishReason] = {"length": "length", "content_filter": "filtered"}
-_CONTEXT = re.compile(r"context length (?:is|of) (?:only )?(\d+)|context_length_exceeded")
-_PROMPT = re.compile(r"(\d+) (?:input tokens|in the (?:messages|prompt))")
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -90,25 +82,6 @@ class HttpOptions:
             raise ValueError("concurrency and attempts are 1 or more")
         if min(self.first_wait, self.longest_wait) < 0 or self.timeout <= 0:
             raise ValueError("waits are 0 or more, and the timeout is above 0")
-
-
-class _Message(BaseModel):
-    content: str | None = None
-
-
-class _Choice(BaseModel):
-    text: str | None = None
-    message: _Message | None = None
-    finish_reason: str | None = None
-
-
-class _Usage(BaseModel):
-    completion_tokens: int | None = None
-
-
-class _Completion(BaseModel):
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
 
 
 def _checked_url(options: HttpOptions) -> str:
@@ -215,20 +188,20 @@ class OpenAIBackend:
 
     async def _answer(self, client: JsonClient, request: GenerationRequest) -> Generation:
         path = "/chat/completions" if request.prompt.messages else "/completions"
-        payload = _payload(self._model, request)
+        payload = payload_of(self._model, request)
         reply = await client.post(path, payload)
         if reply.status == HTTPStatus.BAD_REQUEST and "max_completion_tokens" in reply.message:
             payload["max_completion_tokens"] = payload.pop("max_tokens")
             reply = await client.post(path, payload)
-        if reply.status == HTTPStatus.BAD_REQUEST and _CONTEXT.search(reply.message):
-            room = _room(reply.message)
+        if reply.status == HTTPStatus.BAD_REQUEST and exceeds_context(reply.message):
+            room = room_of(reply.message)
             if room is None or room < 1 or room >= request.max_new_tokens:
                 return Generation("", "too_long", (), 0)
             name = "max_tokens" if "max_tokens" in payload else "max_completion_tokens"
             reply = await client.post(path, payload | {name: room})
         if reply.status != HTTPStatus.OK:
             raise self._refusal(path, reply)
-        return _read(reply, request, path)
+        return generation_of(reply, request, path)
 
     def _refusal(self, path: str, reply: HttpReply) -> BackendError:
         hint = ""
@@ -257,50 +230,6 @@ class OpenAIBackend:
             "the openai back end has no entropies: the API returns a few probabilities a token, "
             "not the distribution; use the transformers back end for this task"
         )
-
-
-def _payload(model: str, request: GenerationRequest) -> dict[str, object]:
-    payload: dict[str, object] = {
-        "model": model,
-        "max_tokens": request.max_new_tokens,
-        "temperature": request.temperature,
-    }
-    if request.prompt.messages:
-        payload["messages"] = [
-            {"role": turn.role, "content": turn.content} for turn in request.prompt.messages
-        ]
-    else:
-        payload["prompt"] = request.prompt.text
-    if request.stop:
-        payload["stop"] = list(request.stop[:_MAX_STOPS])
-    if request.temperature > 0:
-        payload |= {"top_p": request.top_p, "seed": request.stream_seed}
-    return payload
-
-
-def _room(message: str) -> int | None:
-    """Return how many tokens an answer may have, where a refusal names both lengths."""
-    context, prompt = _CONTEXT.search(message), _PROMPT.search(message)
-    if context is None or prompt is None or context[1] is None:
-        return None
-    return int(context[1]) - int(prompt[1])
-
-
-def _read(reply: HttpReply, request: GenerationRequest, path: str) -> Generation:
-    try:
-        completion = _Completion.model_validate(reply.body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BackendError(f"{path}: not an answer of the API: {where}: {first['msg']}") from error
-    choice = completion.choices[0]
-    text = (choice.message.content if choice.message is not None else choice.text) or ""
-    reason = _REASONS.get(choice.finish_reason or "", "stop")
-    cut = earliest_cut(text, request.stop)
-    if cut is not None:
-        text, reason = text[:cut], "stop"
-    tokens = None if completion.usage is None else completion.usage.completion_tokens
-    return Generation(text, reason, (), tokens)
 
 
 @backends.register("openai")

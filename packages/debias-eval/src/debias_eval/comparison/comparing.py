@@ -116,19 +116,13 @@ def compare(
         raise InputError(f"the margin is a share of the original's score in (0, 1), got {margin}")
     first, second = open_results(baseline), open_results(candidate)
     plan = plan or Bootstrap()
-    names = [*first.benchmarks, *(n for n in second.benchmarks if n not in first.benchmarks)]
-    if not first.benchmarks.keys() & second.benchmarks.keys():
-        raise InputError(
-            f"nothing to compare: {first.folder} has {', '.join(first.benchmarks) or 'nothing'}, "
-            f"{second.folder} has {', '.join(second.benchmarks) or 'nothing'}"
-        )
+    names = _names(first, second)
     entries = {
         name: compare_benchmark(name, first, second, margin=margin, plan=plan) for name in names
     }
-    # An entropy gap that is paired gets its own section; one that is not stays an entry with
-    # its reason.
     gap = None
     if GAP in entries and entries[GAP].status == "listed":
+        # one that is paired gets its own section; one that is not stays an entry with its reason
         paired = compare_gap(first, second, margin=gap_margin, plan=plan)
         if isinstance(paired, str):
             entries[GAP] = replace(entries[GAP], status="not_comparable", reason=paired)
@@ -155,6 +149,16 @@ def compare(
         gap_margin=gap_margin,
         notes=tuple(_notes(first, second, gap)),
     )
+
+
+def _names(first: ResultFolder, second: ResultFolder) -> list[str]:
+    """Return the benchmarks of either side, those of the first in front."""
+    if not first.benchmarks.keys() & second.benchmarks.keys():
+        raise InputError(
+            f"nothing to compare: {first.folder} has {', '.join(first.benchmarks) or 'nothing'}, "
+            f"{second.folder} has {', '.join(second.benchmarks) or 'nothing'}"
+        )
+    return list(dict.fromkeys([*first.benchmarks, *second.benchmarks]))
 
 
 def _notes(first: ResultFolder, second: ResultFolder, gap: GapComparison | None) -> list[str]:

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from debias_eval.grading.exact import NotExactError, exact
 from debias_eval.grading.expression import parse
+from debias_eval.grading.floats import approximate, differ
 from debias_eval.grading.normalize import squash
-from debias_eval.grading.numeric import (
-    NotExactError,
-    approximate,
-    differ,
-    exact,
-    same_rational_function,
-)
 from debias_eval.grading.quantity import (
     Quantity,
     agrees_as_decimal,
@@ -27,6 +22,7 @@ from debias_eval.grading.quantity import (
     quantity,
     words_of,
 )
+from debias_eval.grading.rational import same_rational_function
 from debias_eval.grading.tree import Node, Num, Op, ParseError, Sym, symbols
 
 DEGREE = "degree"

@@ -19,9 +19,9 @@ from fractions import Fraction
 from itertools import islice, pairwise
 
 from debias_eval.grading.decide import FastDecider
+from debias_eval.grading.exact import NotExactError, exact
 from debias_eval.grading.expression import parse
 from debias_eval.grading.limits import LimitExceededError
-from debias_eval.grading.numeric import NotExactError, exact
 from debias_eval.grading.quantity import decimal_of
 from debias_eval.grading.tree import Node, ParseError
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from debias_eval.grading.limits import MAX_ITEMS, LimitExceededError, check_answer_size
+from debias_eval.grading.splitting import balanced, split_top, strip_braces, top_matches
 
 EQ = "="
 NE = "\\ne"
@@ -53,8 +54,6 @@ _SEVERAL = re.compile(r"[\d,;:]|\band\b")
 _CUP = re.compile(r"\\cup(?![A-Za-z])")
 _SETMINUS = re.compile(r"\\setminus(?![A-Za-z])")
 _MATRIX = re.compile(r"^\\begin\{pmatrix\}(.*)\\end\{pmatrix\}$", re.DOTALL)
-_PAIRS = {"(": ")", "[": "]", "{": "}"}
-_CLOSERS = frozenset(")]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def shape(text: str) -> Shape:
 
 
 def _shape(text: str, level: int) -> Shape:
-    text = _strip_braces(text.strip())
+    text = strip_braces(text.strip())
     if (quoted := _QUOTED.match(text)) is not None and _SEVERAL.search(quoted[1]):
         text = quoted[1].strip()
     if level > 12:
@@ -188,7 +187,7 @@ def _bare_list(items: list[str], level: int) -> Shape:
 
 
 def _relation(text: str, level: int) -> Relation | None:
-    operators = [m[0] for m in _top_matches(text, _RELATION)]
+    operators = [m[0] for m in top_matches(text, _RELATION)]
     if not operators:
         return None
     sides = [part.strip() for part in split_top(text, _RELATION)]
@@ -206,7 +205,7 @@ def _bracketed(text: str, level: int) -> Shape | None:
     if len(text) < 2 or text[0] not in "([" or text[-1] not in ")]":
         return None
     inner = text[1:-1].strip()
-    if not _balanced(inner):
+    if not balanced(inner):
         return None
     if _MATRIX.match(inner) is not None and inner.count("\\begin{pmatrix}") == 1:
         return _value(inner, level + 1)  # an array between brackets
@@ -221,7 +220,7 @@ def _braced(inner: str, level: int) -> Shape | None:
     described = _BUILDER.match(inner)
     if described is not None and _RELATION.search(described[2]):
         return _shape(described[2], level + 1)
-    if not _balanced(inner):
+    if not balanced(inner):
         return None
     return Seq("{}", _items(_split_list(inner), level)) if inner.strip() else Leaf("\\emptyset")
 
@@ -254,53 +253,3 @@ def _split_list(text: str) -> list[str]:
                 return [f"({part})" if len(_split_list(part)) > 1 else part for part in parts]
             return parts
     return [text]
-
-
-def split_top(text: str, pattern: re.Pattern[str]) -> list[str]:
-    """`text` split where `pattern` matches outside all brackets and bars."""
-    parts, start = [], 0
-    for match in _top_matches(text, pattern):
-        parts.append(text[start : match.start()])
-        start = match.end()
-    parts.append(text[start:])
-    return parts
-
-
-def _top_matches(text: str, pattern: re.Pattern[str]) -> list[re.Match[str]]:
-    depths = _depths(text)
-    return [m for m in pattern.finditer(text) if depths[m.start()] == 0 and m.end() > m.start()]
-
-
-def _depths(text: str) -> list[int]:
-    """Bracket depth at every character; environments count as brackets."""
-    depths, depth = [], 0
-    for at, char in enumerate(text):
-        if char in _CLOSERS:
-            depth = max(0, depth - 1)
-        if text.startswith("\\end{", at):
-            depth = max(0, depth - 1)
-        depths.append(depth)
-        if char in _PAIRS:
-            depth += 1
-        if text.startswith("\\begin{", at):
-            depth += 1
-    return depths
-
-
-def _balanced(text: str) -> bool:
-    """Whether brackets (of any kind, so that [2,5) passes) never close more than was opened."""
-    depth = 0
-    for char in text:
-        if char in _PAIRS:
-            depth += 1
-        elif char in _CLOSERS:
-            depth -= 1
-            if depth < 0:
-                return False
-    return depth == 0
-
-
-def _strip_braces(text: str) -> str:
-    while len(text) > 1 and text[0] == "{" and text[-1] == "}" and _balanced(text[1:-1]):
-        text = text[1:-1].strip()
-    return text

@@ -21,7 +21,7 @@ from math_verify.grader import should_treat_as_complex
 from debias_eval.grading import sympy_latex
 from debias_eval.grading.compare import same_answer
 from debias_eval.grading.decide import FastDecider
-from debias_eval.grading.numeric import NotExactError, exact
+from debias_eval.grading.exact import NotExactError, exact
 from debias_eval.grading.qwen import math_equal
 from debias_eval.grading.tree import Node, Num, Sym
 

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from debias_eval import execution, statistics  # lazy: their parts load on first use
 from debias_eval.errors import InputError
 from debias_eval.jsonl import read_models
-from debias_eval.protocol import PROFILES, Protocol
+from debias_eval.profiles import PROFILES
+from debias_eval.protocol import Protocol
 from debias_eval.tasks._expected import Reference, References, decode, encode, run_references
 from debias_eval.tasks._programs import CodeTask, Expectations, limits_of, program_text
 from debias_eval.tasks._rows import unique_ids

@@ -7,23 +7,34 @@ which does not.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
 from debias_eval import statistics  # lazy: its parts load on first use
+from debias_eval.errors import InputError
 from debias_eval.results import Metrics
+from debias_eval.tasks.base import Item
 from debias_eval.tasks.clustered import ClusteredTask, ClusterScore, Graded, share_of
-from debias_eval.tasks.generation import EXCLUDED, answer_rates, finite_interval
+from debias_eval.tasks.generation import EXCLUDED, answer_rates, finite_interval, status_counts
+from debias_eval.tasks.pair_table import read_pair_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from debias_eval.jsonl import Row
     from debias_eval.protocol import Protocol
-    from debias_eval.tasks.base import GradeSettings, Item
+    from debias_eval.tasks.base import GradeSettings
 
-__all__ = ["SIDES", "PairedSides", "SidePair", "complete_pairs", "pair_fields"]
+__all__ = [
+    "SIDES",
+    "PairedSides",
+    "Side",
+    "SidePair",
+    "complete_pairs",
+    "pair_fields",
+    "read_sides",
+]
 
 SIDES = ("female", "male")
 _FIELDS = ("pair_id", "cluster_id", "group")
@@ -67,6 +78,46 @@ def pair_fields(item: Item) -> Row:
     return {name: item.text(name) for name in _FIELDS}
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a pair as its table has it.
+
+    Attributes:
+        where: The file, the pair and the side, for messages.
+        prompt: The problem.
+        reference: What its answers are graded by.
+        tie: What ties it to the other side; see ``pair_fields``.
+    """
+
+    where: str
+    prompt: str
+    reference: str
+    tie: Mapping[str, str]
+
+    def item(self, **fields: str) -> Item:
+        """Return the item, with what its grading needs."""
+        name = f"{self.tie['pair_id']}/{self.tie['group']}"
+        return Item(name, self.prompt, {**fields, **self.tie})
+
+
+def read_sides(path: Path, split: str | None, *, lacking: str) -> Iterator[Side]:
+    """Yield the sides of all pairs of a split, female first, each with its reference.
+
+    Raises:
+        InputError: The table is damaged, or a side has no reference: ``lacking`` says so.
+    """
+    for pair in read_pair_table(path, split):
+        for side, prompt, reference in (
+            ("female", pair.female, pair.female_reference),
+            ("male", pair.male, pair.male_reference),
+        ):
+            where = f"{path}: pair {pair.pair_id!r}, {side}"
+            if reference is None or not reference.strip():
+                raise InputError(f"{where}: {lacking}")
+            tie = dict(zip(_FIELDS, (pair.pair_id, pair.cluster_id, side), strict=True))
+            yield Side(where, prompt, reference, tie)
+
+
 class PairedSides(ClusteredTask):
     """A benchmark whose items are the sides of pairs; its verdicts carry ``pair_fields``.
 
@@ -103,7 +154,6 @@ class PairedSides(ClusteredTask):
         """
         every = _sides(verdicts, self.passed)
         pairs = complete_pairs(every)
-        counts = Counter(str(row["status"]) for row in verdicts)
         gap, flips = _gap(pairs, settings), _flip_rate(pairs, settings)
         noises = [noise for pair in pairs if (noise := pair.noise) is not None]
         details = {
@@ -121,7 +171,7 @@ class PairedSides(ClusteredTask):
             **answer_rates(verdicts),
             **self.details_of(Graded(items, verdicts, settings)),
         }
-        return Metrics(gap[0], gap[1], len(pairs), None, dict(sorted(counts.items())), details)
+        return Metrics(gap[0], gap[1], len(pairs), None, status_counts(verdicts), details)
 
 
 def complete_pairs(pairs: Mapping[str, SidePair]) -> list[SidePair]:

@@ -23,7 +23,8 @@ from debias_eval.code.environment import imported_modules, inspect_environment
 from debias_eval.code.extraction import extract_program
 from debias_eval.errors import InputError, UnknownNameError
 from debias_eval.jsonl import read_models
-from debias_eval.protocol import PROFILES, Protocol
+from debias_eval.profiles import PROFILES
+from debias_eval.protocol import Protocol
 from debias_eval.tasks._programs import CodeTask
 from debias_eval.tasks._rows import unique_ids
 from debias_eval.tasks._running import Part

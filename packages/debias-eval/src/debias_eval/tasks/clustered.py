@@ -11,14 +11,14 @@ is its reader, its queries, and what the likelihoods of one item say (``judge``)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from debias_eval import statistics  # lazy: its parts load on first use
 from debias_eval.results import Metrics
-from debias_eval.tasks.generation import finite_interval
+from debias_eval.tasks.generation import finite_interval, status_counts
 from debias_eval.tasks.likelihood import LikelihoodTask, scores_of
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class ClusteredTask(ABC):
 
     def clustered_metrics(self, verdicts: Sequence[Row], settings: GradeSettings) -> Metrics:
         """Return the scores of the verdicts, without what the suite adds."""
-        counts = dict(sorted(Counter(str(row["status"]) for row in verdicts).items()))
+        counts = status_counts(verdicts)
         headline = self.cluster_scores[0]
         details: dict[str, object] = {} if headline.ideal is None else {"ideal": headline.ideal}
         moments = list(self.moments(verdicts).values())

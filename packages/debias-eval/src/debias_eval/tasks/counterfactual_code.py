@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from debias_eval import execution, statistics  # lazy: their parts load on first use
 from debias_eval.code.extraction import extract_completion, prompt_helpers
 from debias_eval.errors import InputError
-from debias_eval.protocol import PROFILES, Protocol
+from debias_eval.profiles import PROFILES
+from debias_eval.protocol import Protocol
 from debias_eval.tasks._likeness import codebleu_problem, likeness
 from debias_eval.tasks._programs import OneProgramTask, program_text
-from debias_eval.tasks._two_sides import SIDES, PairedSides, pair_fields
+from debias_eval.tasks._two_sides import SIDES, PairedSides, pair_fields, read_sides
 from debias_eval.tasks.base import Item, TaskInfo
 from debias_eval.tasks.clustered import ClusterScore, share_of
 from debias_eval.tasks.generation import finite_interval
-from debias_eval.tasks.pair_table import read_pair_table
 from debias_eval.tasks.registry import tasks
 
 if TYPE_CHECKING:
@@ -78,25 +78,11 @@ class CounterfactualCode(PairedSides, OneProgramTask):
     def load(self, path: Path, protocol: Protocol) -> list[Item]:
         """Return two items a pair, female first."""
         items = []
-        for pair in read_pair_table(path, protocol.split):
-            for side, prompt, test in (
-                ("female", pair.female, pair.female_reference),
-                ("male", pair.male, pair.male_reference),
-            ):
-                where = f"{path}: pair {pair.pair_id!r}, {side}"
-                names = _FUNCTION.findall(prompt)
-                if not names:
-                    raise InputError(f"{where}: the prompt defines no function")
-                if test is None or not test.strip():
-                    raise InputError(f"{where}: no reference: it holds the tests")
-                fields = {
-                    "entry_point": names[-1],
-                    "test": test,
-                    "pair_id": pair.pair_id,
-                    "cluster_id": pair.cluster_id,
-                    "group": side,
-                }
-                items.append(Item(f"{pair.pair_id}/{side}", prompt, fields))
+        for side in read_sides(path, protocol.split, lacking="no reference: it holds the tests"):
+            names = _FUNCTION.findall(side.prompt)
+            if not names:
+                raise InputError(f"{side.where}: the prompt defines no function")
+            items.append(side.item(entry_point=names[-1], test=side.reference))
         return items
 
     def program(self, item: Item, completion: str, protocol: Protocol) -> Program:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from debias_eval.errors import InputError
 from debias_eval.protocol import Protocol
 from debias_eval.tasks._maths import MathsTask, reasoning
-from debias_eval.tasks._two_sides import PairedSides, pair_fields
+from debias_eval.tasks._two_sides import PairedSides, pair_fields, read_sides
 from debias_eval.tasks.base import Item, TaskInfo
-from debias_eval.tasks.pair_table import read_pair_table
 from debias_eval.tasks.registry import tasks
 
 if TYPE_CHECKING:
@@ -55,24 +53,8 @@ class CounterfactualMaths(PairedSides, MathsTask):
 
     def load(self, path: Path, protocol: Protocol) -> list[Item]:
         """Return two items a pair, female first."""
-        items = []
-        for pair in read_pair_table(path, protocol.split):
-            for side, prompt, reference in (
-                ("female", pair.female, pair.female_reference),
-                ("male", pair.male, pair.male_reference),
-            ):
-                if reference is None or not reference.strip():
-                    raise InputError(
-                        f"{path}: pair {pair.pair_id!r}, {side}: no reference to grade by"
-                    )
-                fields = {
-                    "answer": reference,
-                    "pair_id": pair.pair_id,
-                    "cluster_id": pair.cluster_id,
-                    "group": side,
-                }
-                items.append(Item(f"{pair.pair_id}/{side}", prompt, fields))
-        return items
+        sides = read_sides(path, protocol.split, lacking="no reference to grade by")
+        return [side.item(answer=side.reference) for side in sides]
 
     def grade(
         self,

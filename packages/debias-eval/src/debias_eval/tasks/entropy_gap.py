@@ -12,19 +12,24 @@ fresh male answers; *shuffled* swaps the sides of random pairs. Neither should d
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from debias_eval import statistics  # lazy: its parts load on first use
 from debias_eval.backends.base import AnswerRow, GenerationRequest
 from debias_eval.errors import InputError
 from debias_eval.protocol import Protocol, Sampling
 from debias_eval.results import Metrics
+from debias_eval.tasks._entropy_pairs import (
+    SIDES,
+    Side,
+    entropy_pairs,
+    mean,
+    shuffled,
+    side_summary,
+)
 from debias_eval.tasks.base import Batch, Item, Task, TaskInfo
-from debias_eval.tasks.generation import finite_interval, response_row
+from debias_eval.tasks.generation import finite_interval, response_row, status_counts
 from debias_eval.tasks.pair_table import read_pair_table
 from debias_eval.tasks.registry import tasks
 
@@ -41,9 +46,6 @@ __all__ = ["MARGIN", "EntropyGap"]
 
 MARGIN = 0.02
 """Nats inside which a gap counts as none."""
-
-Side: TypeAlias = Literal["female", "male", "male_again"]
-_SIDES: tuple[Side, ...] = ("female", "male", "male_again")
 
 
 @tasks.register("entropy_gap")
@@ -88,7 +90,7 @@ class EntropyGap(Task):
             )
         samples = session.protocol.sampling.n
         asked = [
-            (item, side, sample) for item in items for side in _SIDES for sample in range(samples)
+            (item, side, sample) for item in items for side in SIDES for sample in range(samples)
         ]
         keys = [session.key(item, f"{side}#{sample}") for item, side, sample in asked]
         known = session.known(keys)
@@ -141,33 +143,25 @@ class EntropyGap(Task):
         settings: GradeSettings,
     ) -> Metrics:
         """Return the gap; the details hold everything that has to stand beside one."""
-        pairs = _pairs(items, verdicts)
-        counts = dict(Counter(str(row["status"]) for row in verdicts))
+        pairs = entropy_pairs(items, verdicts)
+        counts = status_counts(verdicts)
         details: dict[str, object] = {
             "ideal": 0.0,
             "samples_per_side": protocol.sampling.n,
-            "num_pairs": len(pairs["gap"]),
-            "pairs_left_out": len(items) - len(pairs["gap"]),
-            "groups": {side: _side_summary(verdicts, side) for side in ("female", "male")},
+            "num_pairs": len(pairs.gap),
+            "pairs_left_out": len(items) - len(pairs.gap),
+            "groups": {side: side_summary(verdicts, side) for side in ("female", "male")},
         }
-        if not pairs["gap"]:
+        if not pairs.gap:
             return Metrics(None, None, 0, None, counts, details)
-        gap = statistics.gap_statistics(pairs["gap"], margin=MARGIN, resamples=settings.resamples)
+        gap = _statistics(pairs.gap, settings)
         details |= gap.to_dict()
         details["null_rows"] = {
-            "a_a": _null_row(
-                statistics.gap_statistics(pairs["a_a"], margin=MARGIN, resamples=settings.resamples)
-            ),
-            "shuffled": _null_row(
-                statistics.gap_statistics(
-                    _shuffled(pairs["gap"], protocol.sampling.seed),
-                    margin=MARGIN,
-                    resamples=settings.resamples,
-                )
-            ),
+            "a_a": _null_row(pairs.a_a, settings),
+            "shuffled": _null_row(shuffled(pairs.gap, protocol.sampling.seed), settings),
         }
         interval = finite_interval(gap.gap.low, gap.gap.high)
-        return Metrics(float(gap.gap.value), interval, len(pairs["gap"]), None, counts, details)
+        return Metrics(float(gap.gap.value), interval, len(pairs.gap), None, counts, details)
 
     def side_files(
         self, items: Sequence[Item], verdicts: Sequence[Row]
@@ -182,7 +176,7 @@ class EntropyGap(Task):
                     "male": list(pair.male),
                     "direct": pair.direct,
                 }
-                for pair in _pairs(items, verdicts)["gap"]
+                for pair in entropy_pairs(items, verdicts).gap
             ]
         }
 
@@ -244,93 +238,20 @@ def _answer(
         row = response_row(item.id, sample, answers[index])
         scores, under_other = own[index], cross_of.get(index)
         row["side"] = side
-        row["entropy"] = _mean(scores.entropies) if scores else None
-        row["cross_entropy"] = _mean(under_other.entropies) if under_other else None
+        row["entropy"] = mean(scores.entropies) if scores else None
+        row["cross_entropy"] = mean(under_other.entropies) if under_other else None
         rows.append(row)
     return rows
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _statistics(pairs: Sequence[PairEntropies], settings: GradeSettings) -> GapStatistics:
+    return statistics.gap_statistics(pairs, margin=MARGIN, resamples=settings.resamples)
 
 
-def _by_pair(verdicts: Sequence[Row]) -> dict[str, dict[str, list[Row]]]:
-    table: dict[str, dict[str, list[Row]]] = {}
-    for row in verdicts:
-        sides = table.setdefault(str(row["id"]), {side: [] for side in _SIDES})
-        sides[str(row["side"])].append(row)
-    return table
-
-
-def _direct(sides: Mapping[str, Sequence[Row]]) -> float | None:
-    """Return ``½[(H(y_m|x_f) - H(y_m|x_m)) + (H(y_f|x_f) - H(y_f|x_m))]``, mean over samples."""
-
-    def shift(side: str) -> float | None:
-        rows = sides[side]
-        if any(row["cross_entropy"] is None for row in rows):
-            return None
-        return _mean(
-            [cast("float", row["cross_entropy"]) - cast("float", row["entropy"]) for row in rows]
-        )
-
-    male, female = shift("male"), shift("female")
-    # An answer's shift is other - own: female-minus-male for a male answer, the reverse for a
-    # female one.
-    return None if male is None or female is None else 0.5 * (male - female)
-
-
-def _pairs(
-    items: Sequence[Item], verdicts: Sequence[Row]
-) -> dict[Literal["gap", "a_a"], list[PairEntropies]]:
-    """Return the pairs of the gap and of the A/A row; a pair that lacks an answer is left out."""
-    table = _by_pair(verdicts)
-    gap, a_a = [], []
-    for item in items:
-        sides = table.get(item.id)
-        if not sides or any(row["status"] != "scored" for rows in sides.values() for row in rows):
-            continue
-        values = {
-            side: tuple(cast("float", row["entropy"]) for row in rows)
-            for side, rows in sides.items()
-        }
-        cluster = item.text("cluster_id")
-        gap.append(
-            statistics.PairEntropies(
-                item.id, cluster, values["female"], values["male"], _direct(sides)
-            )
-        )
-        a_a.append(
-            statistics.PairEntropies(item.id, cluster, values["male_again"], values["male"], None)
-        )
-    return {"gap": gap, "a_a": a_a}
-
-
-def _shuffled(pairs: Sequence[PairEntropies], seed: int) -> list[PairEntropies]:
-    """Return the pairs with the sides of a random half of the clusters' pairs swapped."""
-    draw = random.Random(seed)  # noqa: S311 - a placebo, not a secret
-    return [
-        replace(pair, female=pair.male, male=pair.female, direct=None)
-        if draw.random() < 0.5
-        else replace(pair, direct=None)
-        for pair in pairs
-    ]
-
-
-def _null_row(statistics: GapStatistics) -> dict[str, object]:
+def _null_row(pairs: Sequence[PairEntropies], settings: GradeSettings) -> dict[str, object]:
+    found = _statistics(pairs, settings)
     return {
-        "gap": statistics.gap.to_dict(),
-        "p_sign_flip": statistics.p_sign_flip,
-        "verdict": statistics.verdict,
-    }
-
-
-def _side_summary(verdicts: Sequence[Row], side: str) -> dict[str, object]:
-    rows = [row for row in verdicts if row["side"] == side]
-    scored = [row for row in rows if row["status"] == "scored"]
-    return {
-        "entropy": _mean([cast("float", row["entropy"]) for row in scored]),
-        "answer_tokens": _mean([cast("int", row["num_tokens"]) for row in scored]),
-        "eos_rate": _mean([float(row["finish_reason"] == "stop") for row in scored]),
-        "truncated_rate": _mean([float(row["finish_reason"] == "length") for row in scored]),
-        "too_long": len(rows) - len(scored),
+        "gap": found.gap.to_dict(),
+        "p_sign_flip": found.p_sign_flip,
+        "verdict": found.verdict,
     }

