@@ -81,14 +81,18 @@ def report(world: World, rng: np.random.Generator) -> tuple[float, float, float]
     return found.gap.low, found.gap.high, found.p_sign_flip
 
 
-def stops(world: World, rng: np.random.Generator, *, looks: int = 12) -> bool:
-    """Whether the trainer's own rule ends a training that changes nothing."""
-    progress = RunProgress(TrainConfig(), lambda _: None)
+def stops(world: World, rng: np.random.Generator, confirm_after: int | None) -> bool:
+    """Whether the trainer's own rule ends a training of 60 steps that change nothing."""
+    settings = TrainConfig(max_steps=60, confirm_after=confirm_after)
+    progress = RunProgress(settings, lambda _: None)
     own, weights = world.own_gaps(rng), TrainedWeights(torch.nn.Linear(1, 1))
-    for step in range(looks):
-        h = world.draw(rng, own).mean(-1)
-        gap = estimate_gap(list(h[:, 0] - h[:, 1]), world.names())
-        progress.add_look(DevEvaluation(step, gap, (0.0, 0.0), 0.0, 0.0, 0.0), weights)
+    for step in range(settings.max_steps + 1):
+        if step == 0 or progress.look_is_due(step):
+            h = world.draw(rng, own).mean(-1)
+            gap = estimate_gap(list(h[:, 0] - h[:, 1]), world.names())
+            progress.add_look(DevEvaluation(step, gap, (0.0, 0.0), 0.0, 0.0, 0.0), weights)
+        if progress.stop_reason is not None:
+            break
     return progress.stop_reason == "target"
 
 
@@ -111,12 +115,20 @@ NULLS = {
 }
 
 
-def simulate(runs: int, say: Callable[[str], None]) -> list[str]:
-    lines = ["| what | simulated | found | should be |", "|---|---|---|---|"]
+RULES = {
+    "false stops in 60 steps": None,
+    "false stops, confirmed after one step": 1,
+}
+COLUMNS = ("what", "simulated", "found", "should be")
+
+
+def simulate(runs: int, say: Callable[[str], None]) -> list[tuple[str, ...]]:
+    """Returns the rows of the table, a cell a column."""
+    rows: list[tuple[str, ...]] = []
 
     def add(*cells: str) -> None:
-        lines.append("| " + " | ".join(cells) + " |")
-        say(lines[-1])
+        rows.append(cells)
+        say(" | ".join(cells))
 
     for name, world in WORLDS.items():
         rng = np.random.default_rng(1)
@@ -128,10 +140,11 @@ def simulate(runs: int, say: Callable[[str], None]) -> list[str]:
         ends = [report(world, rng) for _ in range(runs)]
         covered = sum(low <= world.gap <= high for low, high, _ in ends)
         add("coverage, interval of the report", name, share(covered, runs), "93–97%")
-    for name, world in NULLS.items():
-        rng = np.random.default_rng(3)
-        stopped = sum(stops(world, rng) for _ in range(runs))
-        add("false stops in 12 looks", name, share(stopped, runs), "< 5%")
+    for what, confirm_after in RULES.items():
+        for name, world in NULLS.items():
+            rng = np.random.default_rng(3)
+            stopped = sum(stops(world, rng, confirm_after) for _ in range(runs))
+            add(what, name, share(stopped, runs), "< 5%")
     for name in ("128 pairs in 64 clusters, K=1", "32 pairs in 16 clusters, K=4"):
         world = World(0.0, WORLDS[name].clusters, WORLDS[name].per_cluster, WORLDS[name].samples)
         rng = np.random.default_rng(4)
@@ -139,7 +152,7 @@ def simulate(runs: int, say: Callable[[str], None]) -> list[str]:
         below = share(sum(p < 0.05 for p in ps), runs)
         uniform = stats.kstest(ps, "uniform").pvalue
         add("sign-flip p under no gap", name, f"p < .05 in {below}; KS p {uniform:.2f}", "5%")
-    return lines
+    return rows
 
 
 def main() -> None:
@@ -148,9 +161,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("experiments/results"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    lines = simulate(arguments.runs, lambda line: print(line, flush=True))
-    (arguments.out / "simulations.md").write_text("\n".join(lines) + "\n")
-    (arguments.out / "simulations.json").write_text(json.dumps({"runs": arguments.runs}) + "\n")
+    rows = simulate(arguments.runs, lambda line: print(line, flush=True))
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *rows]
+    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    (arguments.out / "simulations.md").write_text(table)
+    content = {
+        "runs": arguments.runs,
+        "rows": [dict(zip(COLUMNS, row, strict=True)) for row in rows],
+    }
+    (arguments.out / "simulations.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -59,10 +59,11 @@ def test_a_run_from_start_to_saved_model(
     assert not list(tmp_path.glob(".*")), "nothing temporary is left"
 
 
-def test_a_look_inside_the_target_is_confirmed_before_the_next_regular_one() -> None:
+def test_a_look_inside_the_target_can_be_confirmed_before_the_next_regular_one() -> None:
     def looked(*inside: int, **changes: object) -> list[int]:
         """The steps of the looks of a run whose interval is inside at these steps."""
-        progress = RunProgress(config(max_steps=20, eval_every=5, **changes), lambda _: None)
+        settings = config(**{"max_steps": 20, "eval_every": 5, "confirm_after": 1, **changes})
+        progress = RunProgress(settings, lambda _: None)
         weights = TrainedWeights(torch.nn.Linear(1, 1))
         for step in range(21):
             if step == 0 or progress.look_is_due(step):
@@ -79,6 +80,7 @@ def test_a_look_inside_the_target_is_confirmed_before_the_next_regular_one() -> 
     assert looked(5, 6, 7, patience=3) == [0, 5, 6, 7]
     assert looked(10, 13, confirm_after=3) == [0, 5, 10, 13]
     assert looked(10, 15, confirm_after=9) == [0, 5, 10, 15]
+    assert looked(10, 11, 15, confirm_after=None) == [0, 5, 10, 15]
     assert looked(10, 11, early_stopping=False) == [0, 5, 10, 11, 15, 20]
 
 
@@ -146,7 +148,7 @@ def test_stops_at_the_target_and_says_so(
     result = trainer.fit(make_rows(16), make_rows(8, prefix="d"))
     assert result.stop_reason == "target"
     assert result.reached_target
-    assert result.steps == 1
+    assert result.steps == 2
     assert result.best_step == 0, "all looks are inside; the least KL is the untouched model's"
 
 

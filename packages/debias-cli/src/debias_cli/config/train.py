@@ -151,11 +151,14 @@ class TrainSection(Section):
     patience: int = Field(
         default=2, ge=1, le=1000, description="Looks in a row that must lie inside ±target_gap."
     )
-    confirm_after: int = Field(
-        default=1,
+    confirm_after: int | None = Field(
+        default=None,
         ge=1,
         le=1_000_000,
-        description="Steps from a look inside ±target_gap to the next; eval_every where sooner.",
+        description=(
+            "Steps from a look inside ±target_gap to the next one, such as 1, which ends a run "
+            "that has arrived sooner; null: the next regular look."
+        ),
     )
     early_stopping: bool = Field(
         default=True,

@@ -104,8 +104,8 @@ class TrainConfig:
         target_gap: nats; training stops when the whole interval lies inside +-target_gap.
         eval_every: steps between looks at the held-out pairs.
         patience: looks in a row that must lie inside.
-        confirm_after: steps from a look inside to the next one, where that comes sooner: a run that
-            has arrived is not trained on until the regular look.
+        confirm_after: steps from a look inside to the next one, where that comes sooner, so that a
+            run that has arrived is not trained on until the regular look; None waits for it.
         early_stopping: stop at the target; otherwise all `max_steps` are run and the last model
             is kept.
         dev_samples: answers a held-out prompt and look.
@@ -144,7 +144,7 @@ class TrainConfig:
     target_gap: float = 0.02
     eval_every: int = 5
     patience: int = 2
-    confirm_after: int = 1
+    confirm_after: int | None = None
     early_stopping: bool = True
     dev_samples: int = 1
     kl_budget: float | None = None
@@ -174,10 +174,11 @@ class TrainConfig:
             "target_gap",
             "eval_every",
             "patience",
-            "confirm_after",
             "dev_samples",
             "checkpoint_every",
         )
+        if self.confirm_after is not None:
+            check_positive(self, "confirm_after")
         check_not_negative(self, "weight_decay", "warmup_steps", "seed")
         require(
             len(set(self.groups)) == len(self.groups) >= 2,

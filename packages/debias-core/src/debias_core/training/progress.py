@@ -113,8 +113,9 @@ class RunProgress:
         config = self._config
         if step == config.max_steps or step % config.eval_every == 0:
             return True
-        to_confirm = 0 < self._inside_in_a_row < config.patience
-        return to_confirm and step - self.looks[-1].step >= config.confirm_after
+        if config.confirm_after is None or not 0 < self._inside_in_a_row < config.patience:
+            return False
+        return step - self.looks[-1].step >= config.confirm_after
 
     def add_look(self, look: DevEvaluation, weights: TrainedWeights) -> None:
         """Records a look, keeps the weights if they are the best so far, decides on stopping."""
