@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import fmean
@@ -99,6 +99,11 @@ def draw(picture: Picture) -> str:
         f'font-family="sans-serif" font-size="12">\n<title>{escape(picture.title)}</title>\n'
         f"<desc>{escape(picture.text)}</desc>\n" + "\n".join(shapes) + "\n</svg>\n"
     )
+
+
+def image(key: str, pictures: Mapping[str, Picture]) -> str:
+    """Returns the Markdown that shows a picture, with its text."""
+    return f"![{pictures[key].text}]({key}.svg)"
 
 
 def _dots(dots: Sequence[Dot], place: Callable[[float], float], y: float) -> Iterator[str]:
