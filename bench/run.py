@@ -41,18 +41,20 @@ LONG: dict[str, tuple[str, ...]] = {
     "cli_kill": (),
     "hostile": ("--data", "SHARED"),
 }
+ALL = {**ARGUMENTS, **LONG}
 
 
 def measure(name: str, shared: Path, out: Path) -> None:
     """Runs one script and keeps what it found; a script that fails leaves the old result."""
-    given = [part.replace("SHARED", str(shared)) for part in ({**ARGUMENTS, **LONG})[name]]
+    arguments = ALL[name]
+    given = [part.replace("SHARED", str(shared)) for part in arguments]
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "result.json"
         command = [sys.executable, str(HERE / f"{name}.py"), *given, "--out", str(found)]
         subprocess.run(command, check=True)
         result = json.loads(found.read_text(encoding="utf-8"))
-    shown = " ".join(["python", f"bench/{name}.py", *({**ARGUMENTS, **LONG})[name]])
+    shown = " ".join(["python", f"bench/{name}.py", *arguments])
     record = {
         "command": shown.replace("SHARED", "../shared"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -66,7 +68,7 @@ def measure(name: str, shared: Path, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("names", nargs="*", choices=[[], *ARGUMENTS, *LONG], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[[], *ALL], metavar="NAME")
     default = Path(os.environ.get("DEBIAS_SHARED", "../shared"))
     parser.add_argument("--shared", type=Path, default=default, help="real data and models")
     parser.add_argument("--out", type=Path, default=RESULTS)

@@ -152,7 +152,7 @@ def pair_sources(shared: Path) -> dict[str, SourceConfig]:
     """The pair sets on which the real model's gap was looked for, by name."""
     return {
         "GSM8K problems, swapped": NuminaSource(path=shared / "data/numina"),
-        "word problems of this project": SyntheticSource(clusters=2000),
+        REAL_PAIRS: SyntheticSource(clusters=2000),
         "WinoGender sentences": WinogenderSource(path=shared / "data/winogender"),
         "WinoBias sentences": WinobiasSource(path=shared / "data/winobias"),
     }

@@ -21,12 +21,20 @@ from pathlib import Path
 if not __package__:  # run by its path: only this folder is on the path then
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
 import torch
 from experiments.arms import OBJECTIVES, Arm, named
 from experiments.beds import Bed, embedded
-from experiments.running import Row, add_row, measured, read_rows, scores_row, train
-from scipy import stats
+from experiments.rows import (
+    ArmRows,
+    Row,
+    by_arm,
+    mean_ratio,
+    over_seeds,
+    read_rows,
+    table,
+    time_ratios,
+)
+from experiments.running import add_row, measured, scores_row, train
 
 from debias_cli.stages.models import silence_loading
 
@@ -40,7 +48,7 @@ def run_arm(bed: Bed, arm: Arm, seed: int, folder: Path) -> Row:
 
 def rows_of(arms: Sequence[Arm], seeds: int, file: Path) -> Iterator[Row]:
     """Yields the row of every arm and seed, those of the file first; new ones are added to it."""
-    known = list(read_rows(file))
+    known = read_rows(file)
     done = {(row["arm"], row["seed"]) for row in known}
     yield from known
     with tempfile.TemporaryDirectory() as temporary:
@@ -56,27 +64,6 @@ def rows_of(arms: Sequence[Arm], seeds: int, file: Path) -> Iterator[Row]:
                 yield row
 
 
-def time_ratio(rows: list[Row]) -> tuple[float, float, float] | None:
-    """Returns the CPU time to the target over GEE's, with a 95% interval over seeds.
-
-    The mean of the log ratios of runs with the same seed, with a t interval; looks are included.
-    A GEE run that never arrived counts with all its seconds, so the ratio is then an upper bound.
-    """
-    by_seed: dict[object, dict[object, Row]] = {}
-    for row in rows:
-        by_seed.setdefault(row["seed"], {})[row["arm"]] = row
-    logs = []
-    for arms in by_seed.values():
-        ours, gee = arms.get("constrained"), arms.get("gee")
-        if ours is not None and gee is not None and ours["reached"]:
-            logs.append(np.log(_number(ours, "cpu_seconds") / _number(gee, "cpu_seconds")))
-    if len(logs) < 2:
-        return None
-    half = stats.t.ppf(0.975, len(logs) - 1) * np.std(logs, ddof=1) / len(logs) ** 0.5
-    center = np.mean(logs)
-    return float(np.exp(center)), float(np.exp(center - half)), float(np.exp(center + half))
-
-
 _COLUMNS = {
     "gap": "gap",
     "KL": "kl",
@@ -87,35 +74,21 @@ _COLUMNS = {
 }
 
 
-def _number(row: Row, name: str) -> float:
-    value = row[name]
-    assert isinstance(value, int | float)
-    return float(value)
-
-
-def table(rows: list[Row]) -> str:
+def objectives_table(arms: Sequence[ArmRows]) -> str:
     """A line an arm: the mean over seeds and the range."""
-    lines = [
-        "| arm | reached | " + " | ".join(_COLUMNS) + " |",
-        "|---|---|" + "---|" * len(_COLUMNS),
-    ]
-    for name in dict.fromkeys(str(row["arm"]) for row in rows):
-        mine = [row for row in rows if row["arm"] == name]
-        cells = [
-            _cell([_number(row, column) for row in mine if column in row])
-            for column in _COLUMNS.values()
+    rows = (
+        [
+            arm.name,
+            f"{arm.num_reached} of {len(arm.rows)}",
+            *(_cell(arm.values(key)) for key in _COLUMNS.values()),
         ]
-        reached = f"{sum(bool(row.get('reached')) for row in mine)} of {len(mine)}"
-        lines.append(f"| {name} | {reached} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        for arm in arms
+    )
+    return "".join(f"{text}\n" for text in table(["arm", "reached", *_COLUMNS], rows))
 
 
 def _cell(values: list[float]) -> str:
-    if not values:
-        return "–"
-    digits = 0 if max(map(abs, values)) >= 10 else 3
-    low, high = min(values), max(values)
-    return f"{np.mean(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return over_seeds(values, 0 if max(map(abs, values), default=0.0) >= 10 else 3)
 
 
 def main() -> None:
@@ -136,11 +109,11 @@ def main() -> None:
     for row in rows_of(chosen, arguments.seeds, arguments.out / "objectives.jsonl"):
         rows.append(row)
         print(json.dumps(row), flush=True)
-    text = table(rows)
-    ratio = time_ratio(rows)
-    if ratio is not None:
+    arms = by_arm(rows)
+    text, ratios = objectives_table(arms), time_ratios(arms)
+    if len(ratios) > 1:
         text += "\nCPU time to the target, constrained over gee: {:.2f} [{:.2f}, {:.2f}]\n".format(
-            *ratio
+            *mean_ratio(ratios)
         )
     (arguments.out / "objectives.md").write_text(text)
     print(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-import numpy as np
 from experiments.pictures import Dot, Picture, image
 from experiments.rows import (
     BASE,
@@ -15,10 +14,11 @@ from experiments.rows import (
     arms_table,
     difference,
     differences_table,
+    mean_ratio,
     number,
     over_seeds,
+    time_ratios,
 )
-from scipy import stats
 
 MEASURES = (
     Measure("gap", "gap", "gap after, nats", band=(-0.02, 0.02)),
@@ -87,7 +87,7 @@ def findings(arms: Sequence[ArmRows]) -> list[str]:
         named = ", ".join(f"`{arm.name}` {over_seeds(arm.values('kl'), 3)}" for arm in ranked)
         found.append(f"- How far those moved the model that always arrived (KL): {named}.")
     found += told_apart([arm for arm in always if arm.name not in (UNTRAINED, BASE)], arms)
-    found.append(f"- {time_ratio(arms)}")
+    found.append(f"- {time_sentence(arms)}")
     lost = [arm for arm in trained if _worst_loss(arm, arms) > 0.05]
     if lost:
         named = ", ".join(f"`{arm.name}` (up to {_worst_loss(arm, arms):.0%})" for arm in lost)
@@ -124,18 +124,14 @@ def _worst_loss(arm: ArmRows, arms: Sequence[ArmRows]) -> float:
     return max(losses)
 
 
-def time_ratio(arms: Sequence[ArmRows]) -> str:
+def time_sentence(arms: Sequence[ArmRows]) -> str:
     """One sentence about the CPU time of the base against that of GEE."""
-    named = {arm.name: arm for arm in arms}
-    if BASE not in named or "gee" not in named:
+    if not {BASE, "gee"} <= {arm.name for arm in arms}:
         return "The time against GEE was not measured."
-    ours, theirs = named[BASE].by_seed("cpu_seconds"), named["gee"].by_seed("cpu_seconds")
-    ratios = [ours[seed] / theirs[seed] for seed in ours if seed in theirs]
+    ratios = time_ratios(arms)
     if len(ratios) < 2:
         return f"The time against GEE was measured on {len(ratios)} seed: no interval."
-    logs = np.log(ratios)
-    half = float(stats.t.ppf(0.975, len(logs) - 1)) * np.std(logs, ddof=1) / len(logs) ** 0.5
-    center, low, high = (float(np.exp(np.mean(logs) + end)) for end in (0.0, -half, half))
+    center, low, high = mean_ratio(ratios)
     verdict = "below half is shown" if high < 0.5 else "below half is not shown"
     return (
         f"`{BASE}` took {center:.2f} [{low:.2f}, {high:.2f}] of GEE's CPU seconds to the target "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
+import numpy as np
 from scipy import stats
 
 Row = Mapping[str, object]
@@ -107,6 +108,27 @@ def difference(arm: ArmRows, base: ArmRows, key: str) -> tuple[float, float, flo
         return None
     half = float(stats.t.ppf(0.975, len(found) - 1)) * stdev(found) / len(found) ** 0.5
     return fmean(found), fmean(found) - half, fmean(found) + half, len(found)
+
+
+def time_ratios(arms: Sequence[ArmRows]) -> list[float]:
+    """CPU seconds of the base to the target over GEE's, a value a seed; looks are included.
+
+    A seed on which the base did not arrive is left out. A GEE run that never arrived counts with
+    all its seconds, so that its ratio is an upper bound.
+    """
+    seconds = {arm.name: arm.by_seed("cpu_seconds") for arm in arms}
+    base = [row for arm in arms if arm.name == BASE for row in arm.rows]
+    arrived = {row["seed"] for row in base if row["reached"]}
+    ours, gee = seconds.get(BASE, {}), seconds.get("gee", {})
+    return [ours[seed] / gee[seed] for seed in ours if seed in gee and seed in arrived]
+
+
+def mean_ratio(ratios: Sequence[float]) -> tuple[float, float, float]:
+    """The geometric mean of two ratios or more, with the 95% t interval of the mean log."""
+    logs = np.log(ratios)
+    half = float(stats.t.ppf(0.975, len(logs) - 1)) * np.std(logs, ddof=1) / len(logs) ** 0.5
+    center, low, high = (float(np.exp(np.mean(logs) + end)) for end in (0.0, -half, half))
+    return center, low, high
 
 
 def with_interval(found: tuple[float, float, float, int] | None, digits: int) -> str:

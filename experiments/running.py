@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,14 +132,7 @@ def _ends(estimate: Estimate) -> list[float]:
 # ---- the file -----------------------------------------------------------------------------------
 
 
-def read_rows(file: Path) -> Iterator[Row]:
-    """The rows of a file; none where there is no file yet."""
-    if file.exists():
-        for line in file.read_text().splitlines():
-            yield json.loads(line)
-
-
-def add_row(file: Path, row: Row) -> None:
+def add_row(file: Path, row: Mapping[str, object]) -> None:
     """Adds a finished row, so that a study that is stopped goes on from there."""
     with file.open("a") as log:
         log.write(json.dumps(row) + "\n")

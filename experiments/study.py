@@ -23,7 +23,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,13 +38,12 @@ from experiments.beds import (
     survey_gap,
 )
 from experiments.environment import environment
-from experiments.rows import BASE, EMBEDDED, STORIES, UNTRAINED
+from experiments.rows import BASE, EMBEDDED, STORIES, UNTRAINED, read_rows
 from experiments.running import (
     Row,
     add_row,
     ask_suites,
     measured,
-    read_rows,
     scores_row,
     suite_changes,
     suite_scores,
@@ -105,7 +104,7 @@ class Job:
         return self.part, self.bed, self.pairs or (self.arm and self.arm.name), self.seed
 
 
-def key_of(row: Row) -> tuple[object, ...]:
+def key_of(row: Mapping[str, object]) -> tuple[object, ...]:
     """The key of the job that a row came from."""
     return row["part"], row["bed"], row.get("pairs") or row.get("arm"), row["seed"]
 
@@ -171,7 +170,7 @@ class Workshop:
 
 def run(todo: Sequence[Job], file: Path, shared: Path | None, *, minutes: float) -> None:
     """Does the jobs that the file has no row of, until the time is up."""
-    began, known = time.monotonic(), list(read_rows(file))
+    began, known = time.monotonic(), read_rows(file)
     done = {key_of(row) for row in known if row["part"] != "environment"}
     where = environment()
     if where["id"] not in {row.get("id") for row in known}:

@@ -9,8 +9,8 @@ import pytest
 from experiments import report_study, report_suites
 from experiments.arms import OBJECTIVES, SENSITIVITY, first_pairs, male_against_male, named
 from experiments.beds import find_shared
-from experiments.rows import EMBEDDED, STORIES, by_arm, difference
-from experiments.running import add_row, read_rows
+from experiments.rows import EMBEDDED, STORIES, by_arm, difference, read_rows
+from experiments.running import add_row
 from experiments.study import jobs, key_of
 
 from debias_core.config import ConstrainedConfig, TrainConfig

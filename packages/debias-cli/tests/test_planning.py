@@ -304,7 +304,8 @@ def test_a_task_that_the_installed_package_lacks(
 ) -> None:
     from debias_eval.tasks.registry import tasks
 
-    monkeypatch.setattr(tasks, "names", lambda: ["entropy_gap"])
+    monkeypatch.delitem(tasks._builtin, "gsm8k")
+    monkeypatch.delitem(tasks._values, "gsm8k", raising=False)
     with pytest.raises(MissingError, match="gsm8k: not in the installed debias-eval"):
         project.stages()
 

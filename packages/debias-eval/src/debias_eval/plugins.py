@@ -51,6 +51,13 @@ class Registry(Generic[_T]):
         plugins = {point.name for point in entry_points(group=self._group)}
         return sorted((set(self._builtin) | plugins | set(self._values)) - set(self.broken))
 
+    def __contains__(self, name: str) -> bool:
+        """Whether ``names`` has it; plug-ins are looked for only where the name is not ours."""
+        if name in self.broken:
+            return False
+        own = name in self._builtin or name in self._values
+        return own or bool(entry_points(group=self._group, name=name))
+
     def get(self, name: str) -> _T:
         """Return what is filed under ``name``.
 

@@ -18,6 +18,18 @@ __all__ = ["PROFILES", "resolve_protocol"]
 
 _QWEN_SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 
+# What begins a statement that is no longer part of the function that was asked for.
+_NEXT_STATEMENT = (
+    "\nif __name__",
+    "\ndef main(",
+    "\nprint(",
+    "\ndef ",
+    "\nclass ",
+    "\nimport ",
+    "\nfrom ",
+    "\nassert ",
+)
+
 PROFILES: Mapping[str, Mapping[str, object]] = {
     # The task's own protocol, unchanged.
     "default": {},
@@ -77,18 +89,7 @@ PROFILES: Mapping[str, Mapping[str, object]] = {
     "evalplus": {
         "template": PLACE,
         "chat_template": False,
-        "stop": (
-            "\nif __name__",
-            "\ndef main(",
-            "\nprint(",
-            "\ndef ",
-            "\nclass ",
-            "\nimport ",
-            "\nfrom ",
-            "\nassert ",
-            '\n"""',
-            "\nassert",
-        ),
+        "stop": (*_NEXT_STATEMENT, '\n"""', "\nassert"),
         "extraction": "completion",
         "max_new_tokens": 768,
     },
@@ -105,16 +106,7 @@ PROFILES: Mapping[str, Mapping[str, object]] = {
     "bcb-v0.1.4": {
         "template": PLACE,
         "chat_template": False,
-        "stop": (
-            "\nif __name__",
-            "\ndef main(",
-            "\nprint(",
-            "\ndef ",
-            "\nclass ",
-            "\nimport ",
-            "\nfrom ",
-            "\nassert ",
-        ),
+        "stop": _NEXT_STATEMENT,
         "extraction": "completion",
         "max_new_tokens": 1280,
         "cpu_seconds": 240.0,

@@ -34,6 +34,8 @@ def test_a_plugin_is_loaded_and_our_own_come_first(registry: Registry[object]) -
     assert registry.get("own") == "ours"
     assert registry.get("good") == pytest.approx(3.14159, abs=1e-4)
     assert registry.names() == ["gone", "good", "nameless", "own"]
+    assert all(name in registry for name in registry.names())
+    assert "other" not in registry
 
 
 def test_a_broken_plugin_is_reported_and_skipped(
@@ -46,6 +48,7 @@ def test_a_broken_plugin_is_reported_and_skipped(
     assert "no_such_module_of_ours" in caplog.text
     assert set(registry.broken) == {"gone", "nameless"}
     assert registry.names() == ["good", "own"]
+    assert "gone" not in registry
     assert registry.get("good")
 
 

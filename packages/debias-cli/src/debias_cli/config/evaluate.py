@@ -219,6 +219,11 @@ def task_label(task: Task) -> str:
     return (None if isinstance(task, EntropyGapTask) else task.name) or benchmark_name(task)
 
 
+def listed_name(task: Task) -> str:
+    """The name under which debias-eval lists a task; dates are no part of it."""
+    return task.whole if isinstance(task, LiveCodeBenchTask) else task.kind
+
+
 def benchmark_name(task: Task) -> str:
     """The name that debias-eval knows a task by."""
     return task.benchmark if isinstance(task, LiveCodeBenchTask) else task.kind

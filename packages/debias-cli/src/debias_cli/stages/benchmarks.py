@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from debias_cli.config.evaluate import EvaluateSection, Task, task_label
 from debias_cli.config.load import LoadedConfig
 from debias_cli.config.yaml_reader import Plain
-from debias_cli.rundir.hashes import HashCache
-from debias_cli.stages.fingerprints import task_fingerprints
 from debias_cli.stages.keys import Benchmark, code_of, key_of
 from debias_cli.stages.requests import TaskReads, task_reads, task_request
 
@@ -30,15 +29,19 @@ class Measured:
     needs: Mapping[str, str]
 
 
-def benchmarks_of(loaded: LoadedConfig, model: Measured, hashes: HashCache) -> Iterator[Benchmark]:
+def benchmarks_of(
+    loaded: LoadedConfig, model: Measured, data: Mapping[str, Mapping[Path, str]]
+) -> Iterator[Benchmark]:
     """The benchmarks of the `evaluate` section on one model, in its order.
 
-    Raises:
-        MissingError: data that a task names is not there; every missing one is named.
+    Args:
+        loaded: the configuration.
+        model: which is looked at.
+        data: what `task_fingerprints` found of the section.
     """
     config, section = loaded.config, loaded.config.evaluate
     assert section is not None
-    data, code = task_fingerprints(section, hashes), code_of("evaluate")
+    code = code_of("evaluate")
     plain = config.model_dump(mode="json", by_alias=True)
     for index, task in enumerate(section.tasks):
         reads = task_reads(task)

@@ -18,9 +18,9 @@ from pydantic import BaseModel
 from debias_cli.config.evaluate import (
     EntropyGapTask,
     EvaluateSection,
-    LiveCodeBenchTask,
     Task,
     benchmark_name,
+    listed_name,
     task_label,
 )
 from debias_cli.config.model import ModelSection
@@ -105,14 +105,12 @@ def check_tasks_exist(section: EvaluateSection) -> None:
     """
     from debias_eval.tasks.registry import tasks  # noqa: PLC0415 - no torch, but no use elsewhere
 
-    known = tasks.names()
-    asked = {t.whole if isinstance(t, LiveCodeBenchTask) else t.kind for t in section.tasks}
-    lacking = sorted(asked - set(known))
+    lacking = sorted({name for name in map(listed_name, section.tasks) if name not in tasks})
     if lacking:
         installed = package_version("debias-eval")
         raise MissingError(
             f"evaluate.tasks: {', '.join(lacking)}: not in the installed debias-eval {installed} "
-            f"(it has {', '.join(known)})"
+            f"(it has {', '.join(tasks.names())})"
         )
 
 

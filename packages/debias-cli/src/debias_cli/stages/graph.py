@@ -31,6 +31,7 @@ from debias_cli.stages.fingerprints import (
     check_tasks_exist,
     model_fingerprint,
     path_fingerprints,
+    task_fingerprints,
 )
 from debias_cli.stages.keys import Benchmark, code_of, hash_of, key_of
 from debias_cli.stages.protocols import check_protocols
@@ -131,6 +132,7 @@ class _GraphBuilder:
         self.loaded, self.config, self.hashes = loaded, loaded.config, hashes
         self.plain: dict[str, Plain] = loaded.config.model_dump(mode="json", by_alias=True)
         self.keys: dict[str, str] = {}
+        self.data: dict[str, dict[Path, str]] = {}
         self.model = {"model": model_fingerprint(self.config.model, hashes)}
 
     def stages(self) -> Iterator[Stage]:
@@ -143,6 +145,7 @@ class _GraphBuilder:
         evaluations: list[str] = []
         if config.evaluate is not None:
             check_tasks_exist(config.evaluate)
+            self.data = task_fingerprints(config.evaluate, self.hashes)
             yield self._evaluation("baseline", None)
         for run in training_runs(config.train):
             train = f"train-{run.name}"
@@ -170,7 +173,7 @@ class _GraphBuilder:
         needs += () if training is None else (f"train-{training.name}",)
         inputs = self.model if training is None else {}
         measured = Measured(inputs, {need: self.keys[need] for need in needs})
-        found = tuple(benchmarks_of(self.loaded, measured, self.hashes))
+        found = tuple(benchmarks_of(self.loaded, measured, self.data))
         self.keys[name] = key = key_of({"benchmarks": [(item.name, item.key) for item in found]})
         return Stage(
             name,

@@ -12,8 +12,8 @@ from pathlib import Path
 from debias_cli.config.evaluate import (
     EntropyGapTask,
     LikelihoodTask,
-    LiveCodeBenchTask,
     ProtocolByPrompt,
+    listed_name,
 )
 from debias_cli.config.load import LoadedConfig
 from debias_cli.config.problems import Problem
@@ -89,7 +89,7 @@ def _wrong_protocol(
     name, changes = request["task"], request["protocol"]
     assert isinstance(name, str)
     assert isinstance(changes, dict)
-    if (task.whole if isinstance(task, LiveCodeBenchTask) else name) not in tasks.names():
+    if listed_name(task) not in tasks:
         return None
     own = get_task(name).protocol()
     try:

@@ -55,9 +55,10 @@ def get_task(name: str) -> Task:
     Raises:
         UnknownNameError: There is none; the message names the nearest.
     """
-    known = tasks.names()
-    for base in sorted(known, key=len, reverse=True):
-        if name not in known and name.startswith(f"{base}_"):
+    if name in tasks:
+        return tasks.get(name)()
+    for base in sorted(tasks.names(), key=len, reverse=True):
+        if name.startswith(f"{base}_"):
             variant = tasks.get(base).variant(name.removeprefix(f"{base}_"))
             if variant is not None:
                 return variant
