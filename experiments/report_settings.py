@@ -22,8 +22,7 @@ _SETTINGS = f"""\
 ## How much the settings matter
 
 `{BASE}` on the embedded model with one setting changed at a time. The first line is as it is:
-learning_rate 1e-4, rho 80, eta 1, 16 pairs a batch, all dev pairs, target 0.02 nats. A look inside
-the target was confirmed after one step (`confirm_after: 1`).
+learning_rate 1e-4, rho 80, eta 1, 16 pairs a batch, all dev pairs, target 0.02 nats.
 """
 
 

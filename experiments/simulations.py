@@ -116,8 +116,8 @@ NULLS = {
 
 
 RULES = {
-    "false stops in 60 steps": None,
-    "false stops, confirmed after one step": 1,
+    "false stops in 60 steps": TrainConfig().confirm_after,
+    "false stops, confirmed at the next regular look": None,
 }
 COLUMNS = ("what", "simulated", "found", "should be")
 

@@ -152,12 +152,12 @@ class TrainSection(Section):
         default=2, ge=1, le=1000, description="Looks in a row that must lie inside ±target_gap."
     )
     confirm_after: int | None = Field(
-        default=None,
+        default=1,
         ge=1,
         le=1_000_000,
         description=(
-            "Steps from a look inside ±target_gap to the next one, such as 1, which ends a run "
-            "that has arrived sooner; null: the next regular look."
+            "Steps from a look inside ±target_gap to the next one, which ends a run that has "
+            "arrived sooner; null: the next regular look."
         ),
     )
     early_stopping: bool = Field(
