@@ -20,6 +20,7 @@ def _row(pair, group, **changes):
         "group": group,
         "prompt": "She runs." if group == "female" else "He runs.",
         "reference": None,
+        "placebo": None,
         "source": "s",
         "domain": "maths",
         "split": "train",
@@ -34,8 +35,15 @@ def _rows(count=3):
 
 def test_columns_are_those_of_the_contract():
     assert " ".join(SCHEMA.names) == (
-        "pair_id cluster_id group prompt reference source domain split spans"
+        "pair_id cluster_id group prompt reference placebo source domain split spans"
     )
+
+
+def test_a_table_without_placebos_reads_as_one_that_has_none():
+    rows = [{key: value for key, value in row.items() if key != "placebo"} for row in _rows()]
+    assert list(PairTable.from_rows(rows).rows()) == _rows()
+    bare = pa.Table.from_pylist(_rows(), schema=SCHEMA).drop_columns("placebo")
+    assert list(PairTable(bare).rows()) == _rows()
 
 
 def test_written_and_read_back(tmp_path):

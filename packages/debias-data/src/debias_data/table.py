@@ -3,7 +3,8 @@
 One row a prompt, two rows a pair, as Parquet (zstd) with a JSON card beside it that holds the
 SHA-256 of the Parquet file:
 
-    NAME.parquet    pair_id, cluster_id, group, prompt, reference, source, domain, split, spans
+    NAME.parquet    pair_id, cluster_id, group, prompt, reference, placebo, source, domain, split,
+                    spans
     NAME.card.json  {"format": 1, "sha256": ..., "rows": ..., "pairs": ..., ...}
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, NotRequired, Self, TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +30,7 @@ FORMAT = 1
 GROUPS = ("female", "male")
 SPLITS = ("train", "dev", "test")
 BATCH_ROWS = 8192
+PLACEBO = "placebo"
 
 SCHEMA = pa.schema(
     [
@@ -37,6 +39,7 @@ SCHEMA = pa.schema(
         pa.field("group", pa.string(), nullable=False),
         pa.field("prompt", pa.string(), nullable=False),
         pa.field("reference", pa.string()),
+        pa.field(PLACEBO, pa.string()),  # the prompt under other names, see `placebo`
         pa.field("source", pa.string(), nullable=False),
         pa.field("domain", pa.string(), nullable=False),
         pa.field("split", pa.string(), nullable=False),
@@ -66,6 +69,7 @@ class PairRow(TypedDict):
     group: str
     prompt: str
     reference: str | None
+    placebo: NotRequired[str | None]
     source: str
     domain: str
     split: str
@@ -76,7 +80,7 @@ class PairTable:
     """A checked table of prompt pairs.
 
     Attributes:
-        table: the rows, with exactly the columns of `SCHEMA`.
+        table: the rows, with exactly the columns of `SCHEMA`; one given without placebos has nulls.
         card: figures about the rows; `write` adds the file's hash.
     """
 
@@ -257,6 +261,8 @@ def read_pairs(path: Path | str) -> PairTable:
 
 
 def _conform(table: pa.Table, name: str) -> pa.Table:
+    if PLACEBO not in table.column_names:
+        table = table.append_column(SCHEMA.field(PLACEBO), pa.nulls(table.num_rows, pa.string()))
     missing = [column for column in SCHEMA.names if column not in table.column_names]
     extra = [column for column in table.column_names if column not in SCHEMA.names]
     if missing or extra:

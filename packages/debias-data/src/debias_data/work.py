@@ -30,6 +30,7 @@ from debias_data.gender.labelling import label
 from debias_data.ledger import digest64
 from debias_data.minhash import signature
 from debias_data.overlap import BenchmarkIndex
+from debias_data.placebo import placebo
 from debias_data.sources.base import Item, Pair, Problem, Prompt
 from debias_data.splits import split_of
 from debias_data.table import GROUPS, SCHEMA
@@ -164,12 +165,18 @@ def _rows(pairs: list[Made]) -> pa.RecordBatch:
         [*GROUPS] * len(pairs),
         [side.text for side in sides],
         [side.reference for side in sides],
+        [_placebo(side, pair.split) for pair in pairs for side in (pair.female, pair.male)],
         twice(pair.source for pair in pairs),
         twice(pair.domain for pair in pairs),
         twice(pair.split for pair in pairs),
     ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, texts, strict=True)]
     return pa.RecordBatch.from_arrays([*arrays, _span_lists(sides, last.type)], schema=SCHEMA)
+
+
+def _placebo(side: Side, split: str) -> str | None:
+    """What held-out prompts are compared with; no training looks at it."""
+    return None if split == "train" else placebo(side.text, side.spans)
 
 
 def _span_lists(sides: list[Side], form: pa.ListType) -> pa.ListArray:

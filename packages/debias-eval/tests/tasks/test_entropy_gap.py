@@ -103,6 +103,28 @@ class KnownEntropies:
         return found
 
 
+def test_the_placebo_row_compares_male_prompts_under_other_names(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {
+            "pair_id": f"p{place}",
+            "group": group,
+            "prompt": f"{name} had {place} apples.",
+            # KnownEntropies answers "Lily" with 0.4 nats more
+            "placebo": "Lily again" if place < 15 else None,
+        }
+        for place in range(10, 20)
+        for group, name in (("female", "Sue"), ("male", "Tom"))
+    ]
+    spec = TaskSpec("entropy_gap", data=_table(tmp_path / "t.parquet", rows), samples=2)
+    found = evaluate("m", [spec], backend=KnownEntropies(), out=tmp_path / "out", settings=FAST)
+    result = found.benchmarks["entropy_gap"]
+    nulls = result.details["null_rows"]
+    assert nulls["placebo"]["gap"]["value"] == pytest.approx(0.4)
+    assert nulls["placebo"]["num_pairs"] == 5
+    assert nulls["a_a"]["num_pairs"] == result.n == 10
+    assert result.score == pytest.approx(0.0)
+
+
 def test_gap_direct_and_content_by_hand(tmp_path: Path) -> None:
     out = tmp_path / "out"
     spec = TaskSpec("entropy_gap", data=_pairs(tmp_path / "t.parquet"), samples=3)
@@ -128,7 +150,9 @@ def test_gap_direct_and_content_by_hand(tmp_path: Path) -> None:
     )
     assert details["groups"]["male"]["truncated_rate"] == 1.0
     assert details["null_rows"]["a_a"]["gap"]["value"] == pytest.approx(0.0)
-    assert abs(details["null_rows"]["shuffled"]["gap"]["value"]) < 0.3
+    # five of eleven gaps of 0.4 are turned round
+    assert details["null_rows"]["shuffled"]["gap"]["value"] == pytest.approx(0.4 / 11)
+    assert "placebo" not in details["null_rows"], "the table has none"
     pairs = [
         json.loads(line) for line in (out / "entropy_gap/pairs.jsonl").read_text().splitlines()
     ]

@@ -100,7 +100,7 @@ _GROUP_ROWS = (
 _NULL_NAMES = {
     "a_a": "A/A (male − male)",
     "shuffled": "Shuffled labels",
-    "placebo": "Placebo names",
+    "placebo": "Placebo (other male names − male)",
 }
 
 

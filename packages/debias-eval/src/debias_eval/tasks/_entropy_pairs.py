@@ -1,7 +1,7 @@
 """From scored answers to what statistics of a gap are made of: entropies of pairs, and of sides.
 
 Every pair has three sets of answers: to the female prompt, to the male one, and to the male one
-again, for the A/A row.
+again, for the A/A row. Where the pair has a placebo there is a fourth, to that.
 """
 
 from __future__ import annotations
@@ -19,52 +19,73 @@ if TYPE_CHECKING:
     from debias_eval.statistics import PairEntropies
     from debias_eval.tasks.base import Item
 
-__all__ = ["SIDES", "EntropyPairs", "Side", "entropy_pairs", "mean", "shuffled", "side_summary"]
+__all__ = [
+    "PLACEBO_FIELD",
+    "EntropyPairs",
+    "Side",
+    "entropy_pairs",
+    "mean",
+    "shuffled",
+    "side_summary",
+    "sides_of",
+]
 
-Side: TypeAlias = Literal["female", "male", "male_again"]
-SIDES: tuple[Side, ...] = ("female", "male", "male_again")
+Side: TypeAlias = Literal["female", "male", "male_again", "placebo"]
+_SIDES: tuple[Side, ...] = ("female", "male", "male_again")
+
+PLACEBO_FIELD = "placebo_prompt"
+"""The field of an item that holds the placebo of its male prompt, where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntropyPairs:
-    """The same pairs twice: female beside male answers, and male answers beside fresh ones."""
+    """The same pairs: female beside male answers, fresh male ones, and those under other names."""
 
     gap: list[PairEntropies]
     a_a: list[PairEntropies]
+    placebo: list[PairEntropies]
+
+
+def sides_of(item: Item) -> tuple[Side, ...]:
+    """Return which prompts of a pair are answered."""
+    return (*_SIDES, "placebo") if PLACEBO_FIELD in item.fields else _SIDES
 
 
 def entropy_pairs(items: Sequence[Item], verdicts: Sequence[Row]) -> EntropyPairs:
-    """Return the pairs of the gap and of the A/A row; a pair that lacks an answer is left out."""
+    """Return the pairs of the gap and of its null rows; a pair that lacks an answer is left out."""
     table = _by_pair(verdicts)
-    gap, a_a = [], []
+    found = EntropyPairs([], [], [])
     for item in items:
-        sides = table.get(item.id)
-        if not sides or any(row["status"] != "scored" for rows in sides.values() for row in rows):
-            continue
+        sides = table.get(item.id, {})
         values = {
             side: tuple(cast("float", row["entropy"]) for row in rows)
             for side, rows in sides.items()
+            if all(row["status"] == "scored" for row in rows)
         }
+        if not all(side in values for side in _SIDES):
+            continue
+        female, male, again = (values[side] for side in _SIDES)
         cluster = item.text("cluster_id")
-        gap.append(
-            statistics.PairEntropies(
-                item.id, cluster, values["female"], values["male"], _direct(sides)
-            )
-        )
-        a_a.append(
-            statistics.PairEntropies(item.id, cluster, values["male_again"], values["male"], None)
-        )
-    return EntropyPairs(gap, a_a)
+        pair = statistics.PairEntropies(item.id, cluster, female, male, _direct(sides))
+        found.gap.append(pair)
+        found.a_a.append(replace(pair, female=again, direct=None))
+        if "placebo" in values:
+            found.placebo.append(replace(pair, female=values["placebo"], direct=None))
+    return found
 
 
 def shuffled(pairs: Sequence[PairEntropies], seed: int) -> list[PairEntropies]:
-    """Return the pairs with the sides of a random half of the clusters' pairs swapped."""
-    draw = random.Random(seed)  # noqa: S311 - a placebo, not a secret
+    """Return the pairs with the sides of a random half of them swapped.
+
+    Exactly a half: with a coin for every pair, a large gap would show as far as they fell unevenly.
+    """
+    draw = random.Random(seed)  # noqa: S311 - a null row, not a secret
+    swapped = set(draw.sample(range(len(pairs)), len(pairs) // 2))
     return [
         replace(pair, female=pair.male, male=pair.female, direct=None)
-        if draw.random() < 0.5
+        if number in swapped
         else replace(pair, direct=None)
-        for pair in pairs
+        for number, pair in enumerate(pairs)
     ]
 
 
@@ -84,8 +105,8 @@ def side_summary(verdicts: Sequence[Row], side: str) -> dict[str, object]:
 def _by_pair(verdicts: Sequence[Row]) -> dict[str, dict[str, list[Row]]]:
     table: dict[str, dict[str, list[Row]]] = {}
     for row in verdicts:
-        sides = table.setdefault(str(row["id"]), {side: [] for side in SIDES})
-        sides[str(row["side"])].append(row)
+        sides = table.setdefault(str(row["id"]), {})
+        sides.setdefault(str(row["side"]), []).append(row)
     return table
 
 

@@ -6,8 +6,9 @@ For every prompt K answers are sampled at temperature 1 and scored in float32:
 the score is ``G = mean_i d_i`` in nats, signed, 0 is the ideal.
 
 Beside it: the direct part (the same answers under both prompts), the content part, group entropies,
-answer lengths, EOS and truncation rates, and two null rows. *A/A* compares the male answers with
-fresh male answers; *shuffled* swaps the sides of random pairs. Neither should differ from 0.
+answer lengths, EOS and truncation rates, and the null rows. *A/A* compares the male answers with
+fresh male answers; *placebo* compares them with answers to the same prompts under other male names,
+where the table has those; *shuffled* swaps the sides of random pairs. None should differ from 0.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from debias_eval.errors import InputError
 from debias_eval.protocol import Protocol, Sampling
 from debias_eval.results import Metrics
 from debias_eval.tasks._entropy_pairs import (
-    SIDES,
+    PLACEBO_FIELD,
     Side,
     entropy_pairs,
     mean,
     shuffled,
     side_summary,
+    sides_of,
 )
 from debias_eval.tasks.base import Batch, Item, Task, TaskInfo
 from debias_eval.tasks.generation import finite_interval, response_row, status_counts
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from debias_eval.jsonl import Row
     from debias_eval.statistics import GapStatistics, PairEntropies
     from debias_eval.tasks.base import GradeSettings, Session
+    from debias_eval.tasks.pair_table import PromptPair
 
 __all__ = ["MARGIN", "EntropyGap"]
 
@@ -72,14 +75,7 @@ class EntropyGap(Task):
 
     def load(self, path: Path, protocol: Protocol) -> list[Item]:
         """Return one item a pair of the protocol's split."""
-        return [
-            Item(
-                pair.pair_id,
-                pair.female,
-                {"male_prompt": pair.male, "cluster_id": pair.cluster_id},
-            )
-            for pair in read_pair_table(path, protocol.split)
-        ]
+        return [_item(pair) for pair in read_pair_table(path, protocol.split)]
 
     def ask(self, items: Sequence[Item], session: Session) -> list[Row]:
         """Return one row an answer: text, length, own entropy, entropy under the other prompt."""
@@ -90,7 +86,10 @@ class EntropyGap(Task):
             )
         samples = session.protocol.sampling.n
         asked = [
-            (item, side, sample) for item in items for side in SIDES for sample in range(samples)
+            (item, side, sample)
+            for item in items
+            for side in sides_of(item)
+            for sample in range(samples)
         ]
         keys = [session.key(item, f"{side}#{sample}") for item, side, sample in asked]
         known = session.known(keys)
@@ -156,10 +155,12 @@ class EntropyGap(Task):
             return Metrics(None, None, 0, None, counts, details)
         gap = _statistics(pairs.gap, settings)
         details |= gap.to_dict()
-        details["null_rows"] = {
-            "a_a": _null_row(pairs.a_a, settings),
-            "shuffled": _null_row(shuffled(pairs.gap, protocol.sampling.seed), settings),
+        nulls = {
+            "a_a": pairs.a_a,
+            "placebo": pairs.placebo,
+            "shuffled": shuffled(pairs.gap, protocol.sampling.seed),
         }
+        details["null_rows"] = {name: _null_row(of, settings) for name, of in nulls.items() if of}
         interval = finite_interval(gap.gap.low, gap.gap.high)
         return Metrics(float(gap.gap.value), interval, len(pairs.gap), None, counts, details)
 
@@ -181,24 +182,31 @@ class EntropyGap(Task):
         }
 
 
-def _prompts(item: Item, session: Session) -> dict[str, Prompt]:
-    protocol = session.protocol
-    return {
-        "female": session.backend.render(protocol, item.prompt),
-        "male": session.backend.render(protocol, item.text("male_prompt")),
+def _item(pair: PromptPair) -> Item:
+    fields: dict[str, object] = {"male_prompt": pair.male, "cluster_id": pair.cluster_id}
+    if pair.placebo:
+        fields[PLACEBO_FIELD] = pair.placebo
+    return Item(pair.pair_id, pair.female, fields)
+
+
+def _prompts(item: Item, session: Session) -> dict[Side, Prompt]:
+    texts: dict[Side, str] = {
+        side: item.prompt if side == "female" else item.text(_FIELDS[side])
+        for side in sides_of(item)
     }
+    return {side: session.backend.render(session.protocol, text) for side, text in texts.items()}
 
 
-def _group(side: Side) -> str:
-    return "female" if side == "female" else "male"
+_FIELDS = {"male": "male_prompt", "male_again": "male_prompt", "placebo": PLACEBO_FIELD}
+_OTHER: dict[Side, Side] = {"female": "male", "male": "female"}
 
 
 def _request(
-    item: Item, side: Side, sample: int, prompts: Mapping[str, Prompt], protocol: Protocol
+    item: Item, side: Side, sample: int, prompts: Mapping[Side, Prompt], protocol: Protocol
 ) -> GenerationRequest:
     return GenerationRequest(
         key=f"{item.id}#{side}#{sample}",
-        prompt=prompts[_group(side)],
+        prompt=prompts[side],
         max_new_tokens=protocol.max_new_tokens,
         stop=protocol.stop,
         temperature=protocol.sampling.temperature,
@@ -210,7 +218,7 @@ def _request(
 def _answer(
     members: Sequence[tuple[Item, Side, int]],
     requests: Sequence[GenerationRequest],
-    prompts: Mapping[str, Mapping[str, Prompt]],
+    prompts: Mapping[str, Mapping[Side, Prompt]],
     session: Session,
 ) -> list[Row]:
     """Sample a batch, then score every answer under its own prompt and under the other one."""
@@ -222,12 +230,11 @@ def _answer(
             for request, answer in zip(requests, answers, strict=True)
         ]
     )
-    crossed = [index for index, (_, side, _) in enumerate(members) if side != "male_again"]
-    other = {"female": "male", "male": "female"}
+    crossed = [index for index, (_, side, _) in enumerate(members) if side in _OTHER]
     cross = backend.answer_entropies(
         [
             AnswerRow(
-                prompts[members[index][0].id][other[members[index][1]]], answers[index].token_ids
+                prompts[members[index][0].id][_OTHER[members[index][1]]], answers[index].token_ids
             )
             for index in crossed
         ]
@@ -254,4 +261,5 @@ def _null_row(pairs: Sequence[PairEntropies], settings: GradeSettings) -> dict[s
         "gap": found.gap.to_dict(),
         "p_sign_flip": found.p_sign_flip,
         "verdict": found.verdict,
+        "num_pairs": found.num_pairs,
     }

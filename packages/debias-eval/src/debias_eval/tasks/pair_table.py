@@ -1,6 +1,7 @@
 """Reading a pair table: two rows a pair, one prompt a group, as Parquet or as JSON lines.
 
-Columns: ``pair_id, cluster_id, group, prompt, split``, and ``reference`` where answers are graded.
+Columns: ``pair_id, cluster_id, group, prompt, split``; ``reference`` where answers are graded, and
+``placebo`` where the table has one: the prompt with other names of the same gender.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
 __all__ = ["PromptPair", "read_pair_table"]
 
 _COLUMNS = ("pair_id", "cluster_id", "group", "prompt", "split")
-_REFERENCE = "reference"
+_OPTIONAL = ("reference", "placebo")
 _GROUPS = ("female", "male")
 _SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class PromptPair:
-    """One text in its two forms, each with its own reference where the table has one."""
+    """One text in its two forms, each with its own reference where the table has one.
+
+    ``placebo`` is the male form under other male names, where the table has it.
+    """
 
     pair_id: str
     cluster_id: str
@@ -35,6 +39,7 @@ class PromptPair:
     male: str
     female_reference: str | None = None
     male_reference: str | None = None
+    placebo: str | None = None
 
 
 def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
@@ -50,7 +55,7 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
     if wanted is not None and wanted not in _SPLITS:
         raise InputError(f"{path}: split {split!r}; give one of {', '.join(_SPLITS)} or all")
     prompts: dict[str, dict[str, str]] = {}
-    references: dict[tuple[str, str], str | None] = {}
+    optional: dict[tuple[str, str], dict[str, str | None]] = {}
     clusters: dict[str, str] = {}
     for number, row in enumerate(rows, start=1):
         if wanted is not None and row["split"] != wanted:
@@ -64,7 +69,7 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
         if group in sides:
             raise InputError(f"{path}: row {number}: pair {pair!r} has two {group} prompts")
         sides[group] = prompt
-        references[pair, group] = row.get(_REFERENCE)
+        optional[pair, group] = {name: row.get(name) for name in _OPTIONAL}
         cluster = row["cluster_id"] or pair
         if clusters.setdefault(pair, cluster) != cluster:
             raise InputError(f"{path}: row {number}: pair {pair!r} lies in two clusters")
@@ -80,8 +85,9 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
             clusters[pair],
             sides["female"],
             sides["male"],
-            references[pair, "female"],
-            references[pair, "male"],
+            optional[pair, "female"]["reference"],
+            optional[pair, "male"]["reference"],
+            optional[pair, "male"]["placebo"],
         )
         for pair, sides in prompts.items()
     ]
@@ -98,7 +104,7 @@ def _read(path: Path) -> list[dict[str, str | None]]:
         for column in _COLUMNS:
             if column not in names:
                 raise InputError(f"{path}: no column {column!r}; this is not a pair table")
-        columns = [*_COLUMNS, *([_REFERENCE] if _REFERENCE in names else [])]
+        columns = [*_COLUMNS, *(name for name in _OPTIONAL if name in names)]
         table = file.read(columns=columns)
         # Dictionary or large strings read the same as plain ones.
         table = table.select(columns).cast(pa.schema([(name, pa.string()) for name in columns]))
@@ -112,9 +118,9 @@ def _read_lines(path: Path) -> list[dict[str, str | None]]:
     found: list[dict[str, str | None]] = []
     for number, row in read_rows(path):
         values: dict[str, str | None] = {}
-        for column in (*_COLUMNS, _REFERENCE):
+        for column in (*_COLUMNS, *_OPTIONAL):
             value = row.get(column)
-            if column not in row and column != _REFERENCE:
+            if column not in row and column in _COLUMNS:
                 raise InputError(f"{path}:{number}: no field {column!r}; this is not a pair table")
             if isinstance(value, int) and not isinstance(value, bool):
                 value = str(value)
