@@ -23,6 +23,7 @@ from debias_eval.backends.base import (
 )
 from debias_eval.errors import InputError, MissingError
 from debias_eval.protocol import Protocol
+from debias_eval.report import model_report, write_model_report
 from debias_eval.tasks.pair_table import read_pair_table
 
 FAST = EvalSettings(grade=GradeSettings(workers=1, resamples=200))
@@ -123,6 +124,46 @@ def test_the_placebo_row_compares_male_prompts_under_other_names(tmp_path: Path)
     assert nulls["placebo"]["num_pairs"] == 5
     assert nulls["a_a"]["num_pairs"] == result.n == 10
     assert result.score == pytest.approx(0.0)
+
+
+def _three_groups(path: Path, **changes: str) -> Path:
+    names = {"female": "Lily", "male": "Tom", "neutral": "Lily and Tom", **changes}
+    rows: list[dict[str, object]] = [
+        {"pair_id": f"p{place}", "group": group, "prompt": f"{name} had {place} apples."}
+        for place in range(10, 22)
+        for group, name in names.items()
+    ]
+    return _table(path, rows)
+
+
+def test_a_third_group_is_held_against_the_mean_and_against_each_of_the_two(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    spec = TaskSpec("entropy_gap", data=_three_groups(tmp_path / "t.parquet"), samples=2)
+    result = evaluate("m", [spec], backend=KnownEntropies(), out=out, settings=FAST).benchmarks[
+        "entropy_gap"
+    ]
+    assert result.score == pytest.approx(0.4), "of female and male"
+    assert result.details["groups"]["neutral"]["entropy"] == pytest.approx(1.4)
+    found = result.details["group_gaps"]
+    against = {name: value["value"] for name, value in found["against_mean"].items()}
+    assert against == pytest.approx({"female": 0.4 / 3, "male": -0.8 / 3, "neutral": 0.4 / 3})
+    gaps = {(pair["first"], pair["second"]): pair["gap"]["value"] for pair in found["pairs"]}
+    assert gaps[("male", "neutral")] == pytest.approx(-0.4)
+    report = write_model_report(model_report(out), tmp_path / "report")
+    assert "| male − neutral |" in report.markdown.read_text(encoding="utf-8")
+
+
+def test_every_pair_has_the_same_groups(tmp_path: Path) -> None:
+    path = _three_groups(tmp_path / "t.parquet")
+    rows = pq.read_table(path).to_pylist()
+    misspelt = [{**row, "group": "neutrl"} if i == 2 else row for i, row in enumerate(rows)]
+    with pytest.raises(InputError, match="pair 'p10' has no neutral prompt"):
+        read_pair_table(_table(path, misspelt), "test", further_groups=True)
+    with pytest.raises(InputError, match="group: 'neutral' is not female or male"):
+        read_pair_table(_three_groups(path), "test")
+    spec = TaskSpec("entropy_gap", data=_three_groups(path, placebo="Sue"))
+    with pytest.raises(InputError, match="a group cannot be called 'placebo'"):
+        evaluate("m", [spec], backend=KnownEntropies(), out=tmp_path / "out", settings=FAST)
 
 
 def test_gap_direct_and_content_by_hand(tmp_path: Path) -> None:

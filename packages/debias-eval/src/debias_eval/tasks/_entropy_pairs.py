@@ -1,40 +1,46 @@
 """From scored answers to what statistics of a gap are made of: entropies of pairs, and of sides.
 
 Every pair has three sets of answers: to the female prompt, to the male one, and to the male one
-again, for the A/A row. Where the pair has a placebo there is a fourth, to that.
+again, for the A/A row. Where the pair has a placebo, or prompts for further groups, those are
+answered too.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from debias_eval import statistics  # lazy: its parts load on first use
+from debias_eval.errors import InputError
+from debias_eval.tasks.base import Item
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from debias_eval.jsonl import Row
-    from debias_eval.statistics import PairEntropies
-    from debias_eval.tasks.base import Item
+    from debias_eval.statistics import GroupEntropies, PairEntropies
+    from debias_eval.tasks.pair_table import PromptPair
 
 __all__ = [
-    "PLACEBO_FIELD",
     "EntropyPairs",
     "Side",
+    "entropy_groups",
     "entropy_pairs",
+    "groups_of",
+    "item_of",
     "mean",
+    "prompts_of",
     "shuffled",
     "side_summary",
-    "sides_of",
 ]
 
-Side: TypeAlias = Literal["female", "male", "male_again", "placebo"]
-_SIDES: tuple[Side, ...] = ("female", "male", "male_again")
+Side: TypeAlias = str
+"""``female``, ``male``, ``male_again``, ``placebo`` or the name of a further group."""
 
-PLACEBO_FIELD = "placebo_prompt"
-"""The field of an item that holds the placebo of its male prompt, where it has one."""
+_SIDES: tuple[Side, ...] = ("female", "male", "male_again")
+_PLACEBO: Side = "placebo"
+_PLACEBO_FIELD, _OTHERS_FIELD = "placebo_prompt", "other_prompts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,41 @@ class EntropyPairs:
     placebo: list[PairEntropies]
 
 
-def sides_of(item: Item) -> tuple[Side, ...]:
-    """Return which prompts of a pair are answered."""
-    return (*_SIDES, "placebo") if PLACEBO_FIELD in item.fields else _SIDES
+def item_of(pair: PromptPair) -> Item:
+    """Return a pair as an item.
+
+    Raises:
+        InputError: A further group is called like one of our own sides.
+    """
+    fields: dict[str, object] = {"male_prompt": pair.male, "cluster_id": pair.cluster_id}
+    if pair.placebo:
+        fields[_PLACEBO_FIELD] = pair.placebo
+    if pair.others:
+        reserved = sorted({*_SIDES, _PLACEBO} & set(pair.others))
+        if reserved:
+            raise InputError(
+                f"pair {pair.pair_id!r}: a group cannot be called {reserved[0]!r} here"
+            )
+        fields[_OTHERS_FIELD] = dict(pair.others)
+    return Item(pair.pair_id, pair.female, fields)
+
+
+def prompts_of(item: Item) -> dict[Side, str]:
+    """Return the texts of an item that are answered, by side."""
+    male = item.text("male_prompt")
+    prompts: dict[Side, str] = dict(zip(_SIDES, (item.prompt, male, male), strict=True))
+    if _PLACEBO_FIELD in item.fields:
+        prompts[_PLACEBO] = item.text(_PLACEBO_FIELD)
+    return prompts | _others(item)
+
+
+def groups_of(items: Sequence[Item]) -> tuple[Side, ...]:
+    """Return the groups of a table; every pair has the same ones."""
+    return ("female", "male", *(_others(items[0]) if items else ()))
+
+
+def _others(item: Item) -> dict[Side, str]:
+    return cast("dict[Side, str]", item.fields.get(_OTHERS_FIELD, {}))
 
 
 def entropy_pairs(items: Sequence[Item], verdicts: Sequence[Row]) -> EntropyPairs:
@@ -57,11 +95,7 @@ def entropy_pairs(items: Sequence[Item], verdicts: Sequence[Row]) -> EntropyPair
     found = EntropyPairs([], [], [])
     for item in items:
         sides = table.get(item.id, {})
-        values = {
-            side: tuple(cast("float", row["entropy"]) for row in rows)
-            for side, rows in sides.items()
-            if all(row["status"] == "scored" for row in rows)
-        }
+        values = _entropies(sides)
         if not all(side in values for side in _SIDES):
             continue
         female, male, again = (values[side] for side in _SIDES)
@@ -69,9 +103,35 @@ def entropy_pairs(items: Sequence[Item], verdicts: Sequence[Row]) -> EntropyPair
         pair = statistics.PairEntropies(item.id, cluster, female, male, _direct(sides))
         found.gap.append(pair)
         found.a_a.append(replace(pair, female=again, direct=None))
-        if "placebo" in values:
-            found.placebo.append(replace(pair, female=values["placebo"], direct=None))
+        if _PLACEBO in values:
+            found.placebo.append(replace(pair, female=values[_PLACEBO], direct=None))
     return found
+
+
+def entropy_groups(items: Sequence[Item], verdicts: Sequence[Row]) -> list[GroupEntropies]:
+    """Return the pairs with all their groups, where there are more than two; none otherwise.
+
+    A pair that lacks an answer of any group is left out.
+    """
+    names, table = groups_of(items), _by_pair(verdicts)
+    if len(names) == 2:
+        return []
+    found = []
+    for item in items:
+        values = _entropies(table.get(item.id, {}))
+        if all(name in values for name in names):
+            groups = {name: values[name] for name in names}
+            found.append(statistics.GroupEntropies(item.id, item.text("cluster_id"), groups))
+    return found
+
+
+def _entropies(sides: Mapping[str, Sequence[Row]]) -> dict[Side, tuple[float, ...]]:
+    """Return the entropies of the sides whose answers were all scored."""
+    return {
+        side: tuple(cast("float", row["entropy"]) for row in rows)
+        for side, rows in sides.items()
+        if all(row["status"] == "scored" for row in rows)
+    }
 
 
 def shuffled(pairs: Sequence[PairEntropies], seed: int) -> list[PairEntropies]:

@@ -9,6 +9,9 @@ Beside it: the direct part (the same answers under both prompts), the content pa
 answer lengths, EOS and truncation rates, and the null rows. *A/A* compares the male answers with
 fresh male answers; *placebo* compares them with answers to the same prompts under other male names,
 where the table has those; *shuffled* swaps the sides of random pairs. None should differ from 0.
+
+Where every pair has a prompt for a third group, or more, each is held against the mean of the group
+means, and every two groups against each other; the score stays that of female and male.
 """
 
 from __future__ import annotations
@@ -22,13 +25,15 @@ from debias_eval.errors import InputError
 from debias_eval.protocol import Protocol, Sampling
 from debias_eval.results import Metrics
 from debias_eval.tasks._entropy_pairs import (
-    PLACEBO_FIELD,
     Side,
+    entropy_groups,
     entropy_pairs,
+    groups_of,
+    item_of,
     mean,
+    prompts_of,
     shuffled,
     side_summary,
-    sides_of,
 )
 from debias_eval.tasks.base import Batch, Item, Task, TaskInfo
 from debias_eval.tasks.generation import finite_interval, response_row, status_counts
@@ -43,7 +48,6 @@ if TYPE_CHECKING:
     from debias_eval.jsonl import Row
     from debias_eval.statistics import GapStatistics, PairEntropies
     from debias_eval.tasks.base import GradeSettings, Session
-    from debias_eval.tasks.pair_table import PromptPair
 
 __all__ = ["MARGIN", "EntropyGap"]
 
@@ -75,7 +79,8 @@ class EntropyGap(Task):
 
     def load(self, path: Path, protocol: Protocol) -> list[Item]:
         """Return one item a pair of the protocol's split."""
-        return [_item(pair) for pair in read_pair_table(path, protocol.split)]
+        pairs = read_pair_table(path, protocol.split, further_groups=True)
+        return [item_of(pair) for pair in pairs]
 
     def ask(self, items: Sequence[Item], session: Session) -> list[Row]:
         """Return one row an answer: text, length, own entropy, entropy under the other prompt."""
@@ -88,7 +93,7 @@ class EntropyGap(Task):
         asked = [
             (item, side, sample)
             for item in items
-            for side in sides_of(item)
+            for side in prompts_of(item)
             for sample in range(samples)
         ]
         keys = [session.key(item, f"{side}#{sample}") for item, side, sample in asked]
@@ -149,7 +154,7 @@ class EntropyGap(Task):
             "samples_per_side": protocol.sampling.n,
             "num_pairs": len(pairs.gap),
             "pairs_left_out": len(items) - len(pairs.gap),
-            "groups": {side: side_summary(verdicts, side) for side in ("female", "male")},
+            "groups": {side: side_summary(verdicts, side) for side in groups_of(items)},
         }
         if not pairs.gap:
             return Metrics(None, None, 0, None, counts, details)
@@ -161,14 +166,21 @@ class EntropyGap(Task):
             "shuffled": shuffled(pairs.gap, protocol.sampling.seed),
         }
         details["null_rows"] = {name: _null_row(of, settings) for name, of in nulls.items() if of}
+        groups = entropy_groups(items, verdicts)
+        if groups:
+            found = statistics.group_gaps(groups, margin=MARGIN, resamples=settings.resamples)
+            details["group_gaps"] = found.to_dict()
         interval = finite_interval(gap.gap.low, gap.gap.high)
         return Metrics(float(gap.gap.value), interval, len(pairs.gap), None, counts, details)
 
     def side_files(
         self, items: Sequence[Item], verdicts: Sequence[Row]
     ) -> Mapping[str, Sequence[Row]]:
-        """Return ``pairs.jsonl``: entropies by pair, for the paired comparison of two models."""
-        return {
+        """Return ``pairs.jsonl``: entropies by pair, for the paired comparison of two models.
+
+        With more than two groups there is ``groups.jsonl`` too, with the entropies of all of them.
+        """
+        files: dict[str, Sequence[Row]] = {
             "pairs.jsonl": [
                 {
                     "pair_id": pair.pair_id,
@@ -180,24 +192,24 @@ class EntropyGap(Task):
                 for pair in entropy_pairs(items, verdicts).gap
             ]
         }
-
-
-def _item(pair: PromptPair) -> Item:
-    fields: dict[str, object] = {"male_prompt": pair.male, "cluster_id": pair.cluster_id}
-    if pair.placebo:
-        fields[PLACEBO_FIELD] = pair.placebo
-    return Item(pair.pair_id, pair.female, fields)
+        groups = entropy_groups(items, verdicts)
+        if groups:
+            files["groups.jsonl"] = [
+                {
+                    "id": item.item_id,
+                    "cluster_id": item.cluster_id,
+                    "groups": {name: list(values) for name, values in item.groups.items()},
+                }
+                for item in groups
+            ]
+        return files
 
 
 def _prompts(item: Item, session: Session) -> dict[Side, Prompt]:
-    texts: dict[Side, str] = {
-        side: item.prompt if side == "female" else item.text(_FIELDS[side])
-        for side in sides_of(item)
-    }
-    return {side: session.backend.render(session.protocol, text) for side, text in texts.items()}
+    render = partial(session.backend.render, session.protocol)
+    return {side: render(text) for side, text in prompts_of(item).items()}
 
 
-_FIELDS = {"male": "male_prompt", "male_again": "male_prompt", "placebo": PLACEBO_FIELD}
 _OTHER: dict[Side, Side] = {"female": "male", "male": "female"}
 
 

@@ -1,4 +1,4 @@
-"""Reading a pair table: two rows a pair, one prompt a group, as Parquet or as JSON lines.
+"""Reading a pair table: a row for each group of a pair, as Parquet or as JSON lines.
 
 Columns: ``pair_id, cluster_id, group, prompt, split``; ``reference`` where answers are graded, and
 ``placebo`` where the table has one: the prompt with other names of the same gender.
@@ -6,7 +6,7 @@ Columns: ``pair_id, cluster_id, group, prompt, split``; ``reference`` where answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from debias_eval.errors import InputError, MissingError
 from debias_eval.jsonl import read_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["PromptPair", "read_pair_table"]
@@ -30,7 +31,8 @@ _SPLITS = ("train", "dev", "test")
 class PromptPair:
     """One text in its two forms, each with its own reference where the table has one.
 
-    ``placebo`` is the male form under other male names, where the table has it.
+    ``placebo`` is the male form under other male names, where the table has it; ``others`` are its
+    forms for further groups.
     """
 
     pair_id: str
@@ -40,10 +42,18 @@ class PromptPair:
     female_reference: str | None = None
     male_reference: str | None = None
     placebo: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
+def read_pair_table(
+    path: Path, split: str | None, *, further_groups: bool = False
+) -> list[PromptPair]:
     """Return the pairs of one split (None or ``all``: every one), in the file's order.
+
+    Args:
+        path: Of the table.
+        split: ``train``, ``dev`` or ``test``.
+        further_groups: Whether pairs may have more groups than female and male, all the same ones.
 
     Raises:
         MissingError: There is no such file.
@@ -61,7 +71,7 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
         if wanted is not None and row["split"] != wanted:
             continue
         pair, group, prompt = row["pair_id"], row["group"], row["prompt"]
-        if group not in _GROUPS:
+        if group is None or not (group in _GROUPS or further_groups):
             raise InputError(f"{path}: row {number}: group: {group!r} is not female or male")
         if pair is None or prompt is None or not prompt.strip():
             raise InputError(f"{path}: row {number}: pair_id or prompt is empty")
@@ -73,8 +83,9 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
         cluster = row["cluster_id"] or pair
         if clusters.setdefault(pair, cluster) != cluster:
             raise InputError(f"{path}: row {number}: pair {pair!r} lies in two clusters")
+    declared = dict.fromkeys((*_GROUPS, *(group for sides in prompts.values() for group in sides)))
     for pair, sides in prompts.items():
-        lacking = [group for group in _GROUPS if group not in sides]
+        lacking = [group for group in declared if group not in sides]
         if lacking:
             raise InputError(f"{path}: pair {pair!r} has no {lacking[0]} prompt")
     if not prompts:
@@ -88,6 +99,7 @@ def read_pair_table(path: Path, split: str | None) -> list[PromptPair]:
             optional[pair, "female"]["reference"],
             optional[pair, "male"]["reference"],
             optional[pair, "male"]["placebo"],
+            {group: prompt for group, prompt in sides.items() if group not in _GROUPS},
         )
         for pair, sides in prompts.items()
     ]
