@@ -69,6 +69,13 @@ def _run(session: nox.Session, program: str, *arguments: str, silent: bool = Fal
     session.run(str(DEV / "bin" / program), *arguments, silent=silent)
 
 
+def _pytest(session: nox.Session, *arguments: str) -> None:
+    """The tests of these folders, a worker a core, each with one thread."""
+    session.env["OMP_NUM_THREADS"] = "1"
+    workers = ("-n", WORKERS, "--dist", "loadfile")
+    _run(session, "pytest", *workers, *arguments, *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """ruff, rules and format."""
@@ -97,11 +104,7 @@ def imports(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """The tests of one package, but for the long ones."""
     _dev(session)
-    session.env["OMP_NUM_THREADS"] = "1"  # a worker a core instead
-    _run(
-        session, "pytest", "-n", WORKERS, "--dist", "loadfile", "-m", "not long",
-        f"packages/debias-{package}/tests", *session.posargs,
-    )  # fmt: skip
+    _pytest(session, "-m", "not long", f"packages/debias-{package}/tests")
 
 
 @nox.session(venv_backend="none", default=False)
@@ -115,7 +118,7 @@ def long(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Tests across packages: the command line on real input, the README, the layout."""
     _dev(session)
-    _run(session, "pytest", "tests", *session.posargs)
+    _pytest(session, "tests")
 
 
 @nox.session(venv_backend="none")
@@ -124,6 +127,7 @@ def docs(session: nox.Session) -> None:
     _dev(session)
     _run(session, "python", "-m", "experiments.report", "--check")
     _run(session, "sphinx-build", "-q", "-W", "--keep-going", "docs", "docs/_build/html")
+    session.env["OMP_NUM_THREADS"] = "1"  # two pages at a time
     _run(session, "python", "docs/run_blocks.py", *session.posargs)
 
 
