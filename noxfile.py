@@ -72,7 +72,7 @@ def _run(session: nox.Session, program: str, *arguments: str, silent: bool = Fal
 def _pytest(session: nox.Session, *arguments: str) -> None:
     """The tests of these folders, a worker a core, each with one thread."""
     session.env["OMP_NUM_THREADS"] = "1"
-    workers = ("-n", WORKERS, "--dist", "loadfile")
+    workers = ("-n", WORKERS, "--dist", "loadfile", "--durations=12", "--durations-min=4")
     _run(session, "pytest", *workers, *arguments, *session.posargs)
 
 
