@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from debias_data.gender.labelling import value_of
 from debias_data.gender.marking import mark
-from debias_data.gender.reader import Reading, read
+from debias_data.gender.reader import Reading, read, read_unscreened
 from debias_data.gender.swapping import swap_together
 from debias_data.gender.types import OPPOSITE, Refusal, Span
 from debias_data.sources.base import Problem
@@ -99,17 +99,17 @@ def _make_swapped(  # noqa: PLR0911 - one return a rule
     if len(genders) > 1:
         return _drop(problem, "mixed")
     gender = next(iter(genders))
-    solution = read(problem.reference) if problem.reference is not None else None
+    solution = read_unscreened(problem.reference) if problem.reference is not None else None
     if solution is not None and OPPOSITE[gender] in solution.genders():
         return _drop(problem, "mixed: the other gender is in the reference")
     swapped = swap_together(given, solution, opposites=opposites)
     if isinstance(swapped, Refusal):
         return _drop(problem, f"refused: {swapped.reason}")
-    prompt, reference, _ = swapped
+    prompt, reference = swapped
     confidence = min(prompt.confidence, reference.confidence if reference else 1.0)
     if confidence < min_confidence:
         return _drop(problem, "low confidence")
-    if swapped.read_prompt(given).genders() != {OPPOSITE[gender]}:
+    if prompt.read_again(given).genders() != {OPPOSITE[gender]}:
         return _drop(problem, "label of the counterpart is not the opposite")
     if not _same_content(problem.text, prompt.text) or (
         reference is not None and not _same_content(problem.reference or "", reference.text)

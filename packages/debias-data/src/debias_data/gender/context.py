@@ -109,7 +109,7 @@ def _is_he(document: Document, index: int) -> bool:  # noqa: PLR0911 - one retur
     before = document.lower(index - 1)
     if before in PREPOSITIONS or before[:1].isdigit() or len(document.word(index - 1)) <= 1:
         return False
-    if document.gaps[index].strip() == ",":
+    if document.gap_before(index).strip() == ",":
         return after in SUBJECT_VERBS
     titled = document.word(index - 1)[0].isupper() and document.word(index + 1)[:1].isupper()
     return after in SUBJECT_VERBS or titled
@@ -143,7 +143,7 @@ def _is_of_person(document: Document, index: int) -> bool:
 
 def _is_monarch(document: Document, index: int) -> bool:
     before = document.lower(index - 1)
-    if document.gaps[index].strip() in {"", "."} and document.words[index][0].isupper():
+    if document.gap_before(index).strip() in {"", "."} and document.words[index][0].isupper():
         if before in {"mr", "mrs", "ms", "dr", "miss", "prof", "professor"}:
             return False
         # A surname: `Larry King`; a title stands before its name instead.
@@ -191,7 +191,7 @@ def _is_gal(document: Document, index: int) -> bool:
     return not (before[:1].isdigit() or document.lower(index - 1) in {"per", "in", "mi"}) and not (
         document.gap_after(index).startswith(("/", "."))
         and not document.gap_after(index).strip(" ./")
-        and document.gaps[index].endswith("/")
+        and document.gap_before(index).endswith("/")
     )
 
 

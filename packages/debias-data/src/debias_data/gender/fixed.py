@@ -203,7 +203,8 @@ def _matches(document: Document, start: int, phrase: _Phrase) -> bool:
         if word not in forms and not (word.endswith("'s") and word[:-2] in forms):
             return False
     return all(
-        not gap.strip(" -–&") or gap.strip() == "." for gap in document.gaps[start + 1 : end]
+        not gap.strip(" -–&") or gap.strip() == "."
+        for gap in map(document.gap_before, range(start + 1, end))
     )
 
 

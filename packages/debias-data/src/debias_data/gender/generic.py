@@ -41,7 +41,7 @@ def is_said_to_be_a_thing(document: Document, index: int) -> bool:
         return False
     for ahead in range(position + 1, position + 1 + _LONGEST_PHRASE):
         word = document.lower(ahead)
-        if not word or document.gaps[ahead].strip() or word in PREPOSITIONS:
+        if not word or document.gap_before(ahead).strip() or word in PREPOSITIONS:
             break
         if _is_of_a_person(word):
             return False

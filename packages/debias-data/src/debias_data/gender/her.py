@@ -47,7 +47,7 @@ def her_is_object(document: Document, index: int) -> tuple[bool, float]:  # noqa
     after, before = document.lower(index + 1), document.lower(index - 1)
     if ends_here(document, index):
         return True, 0.99
-    if document.gaps[index].strip() == "/" and before == "she":
+    if document.gap_before(index).strip() == "/" and before == "she":
         return True, 0.95  # she/her, he/him
     if gap.startswith("/") and after == "hers":
         return False, 0.9
@@ -67,9 +67,9 @@ def her_is_object(document: Document, index: int) -> tuple[bool, float]:  # noqa
 def _opens_noun_phrase(document: Document, index: int) -> bool:
     """Whether words follow a bracket after the word at `index`: `her (younger) brother`."""
     position = index + 1
-    while position < len(document.words) and ")" not in document.gaps[position + 1]:
+    while position < len(document.words) and ")" not in document.gap_after(position):
         position += 1
-    closing = document.gaps[position + 1].strip() if position < len(document.words) else ""
+    closing = document.gap_after(position).strip() if position < len(document.words) else ""
     return closing == ")" and document.lower(position + 1) not in FUNCTION_WORDS
 
 

@@ -48,7 +48,7 @@ def _is_timed(document: Document, index: int, unit: str) -> bool:
 
 def _is_price(document: Document, index: int) -> bool:
     """Whether an amount of money at `index` is paid, `$5 for …`, and not a thing, `$5 bill`."""
-    return "$" in document.gaps[index] and (
+    return "$" in document.gap_before(index) and (
         ends_here(document, index)
         or document.lower(index + 1) in {"for", "per", "a", "an", "each", "every", "to", "as", "if"}
     )

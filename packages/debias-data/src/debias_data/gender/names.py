@@ -117,7 +117,7 @@ def is_name_again(document: Document, index: int, accepted: frozenset[int]) -> b
         index: of the word.
         accepted: the indices of the words that were taken for names.
     """
-    adjacent = index - 1 in accepted and not document.gaps[index].strip()
+    adjacent = index - 1 in accepted and not document.gap_before(index).strip()
     return not adjacent and not _is_part_of_place(document, index)
 
 
@@ -177,7 +177,7 @@ def starts_sentence(document: Document, index: int) -> bool:
     """Whether the word at `index` begins a sentence, a line, a quotation or a bracket."""
     if index == 0:
         return True
-    gap = document.gaps[index]
+    gap = document.gap_before(index)
     if not gap.strip():
         return "\n" in gap
     if document.lower(index - 1) in _ABBREVIATIONS and gap.strip() == ".":
@@ -214,7 +214,7 @@ def _is_month(document: Document, index: int, *, shown: bool) -> bool:
 
 def _is_part_of_place(document: Document, index: int) -> bool:
     if document.lower(index - 1) in _PLACE_BEFORE and document.word(index - 1)[0].isupper():
-        return document.gaps[index].strip() in {"", "."} or _precedes_place(document, index)
+        return document.gap_before(index).strip() in {"", "."} or _precedes_place(document, index)
     return _precedes_place(document, index)
 
 
@@ -231,7 +231,7 @@ def _is_surname(document: Document, index: int) -> bool:  # noqa: PLR0911 - one 
     lower = before.lower()
     if not before[:1].isupper() and lower != "president":
         return False
-    gap = document.gaps[index]
+    gap = document.gap_before(index)
     if gap.strip() not in {"", "."} or "\n" in gap:
         return False
     if lower in _SURNAME_TITLES and (before[:1].isupper() or lower == "president"):
@@ -261,17 +261,6 @@ UNISEX = word_set(
     "Angel Marion Shelby Kerry Jody Corey Kai Noel Dominique Billie Jean Ash Sasha Andrea "
     "Willie Kit Lane"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NameMap:
-    """Which name replaces which in one document; distinct names get distinct ones."""
-
-    replacements: Mapping[str, str]
-
-    def replace(self, name: str) -> str:
-        """The counterpart of a name as it is written in the text."""
-        return self.replacements[lookup_form(name)]
 
 
 def pair_by_length(length: Callable[[str], int]) -> dict[str, str]:
@@ -307,8 +296,8 @@ def assign(
     *,
     is_taken: Callable[[str], bool],
     opposites: Mapping[str, str] | None = None,
-) -> NameMap:
-    """Built-in counterparts for `names`, none of which `is_taken`.
+) -> dict[str, str]:
+    """Name → built-in counterpart for `names`; they differ, and none `is_taken`.
 
     A counterpart that the text already uses for somebody who keeps the name gives way to the next
     free name of the table.
@@ -331,4 +320,4 @@ def assign(
             choice = next(free)
         used.add(choice)
         result[name] = choice
-    return NameMap(result)
+    return result

@@ -17,6 +17,7 @@ from debias_data.gender.names import (
     starts_sentence,
 )
 from debias_data.gender.pairing import flag_paired
+from debias_data.gender.protected import has_sign
 from debias_data.gender.screening import may_be_found
 from debias_data.gender.tokens import Document, tokenize
 from debias_data.gender.types import Gender, Span
@@ -73,7 +74,7 @@ class Reading:
 
     @property
     def document(self) -> Document:
-        """The words of the text; most texts in which nothing was found are never cut into them."""
+        """The words of the text; a text that was screened out is cut into them when asked for."""
         document = self._document
         if document is None:
             document = self._document = tokenize(self.text)
@@ -100,8 +101,13 @@ def read(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Readi
         text: any text.
         extra_names: names beyond the built-in table, with their genders.
     """
-    if not extra_names and not may_be_found(text):
-        return Reading(text, None, [])
+    if not extra_names and has_sign(text) and not may_be_found(text):
+        return Reading(text, None, [])  # cutting it would take longer than screening it
+    return read_unscreened(text, extra_names=extra_names)
+
+
+def read_unscreened(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Reading:
+    """`read` for a text in which something is likely to be found."""
     document = tokenize(text)
     spelt = list(map(vocabulary().__getitem__, document.words))
     hits = list(compress(range(len(spelt)), spelt))

@@ -91,13 +91,15 @@ def _pattern_of(names: tuple[str, ...]) -> re.Pattern[str]:
     )
 
 
-def real_person(document: Document) -> str | None:
-    """The first real person named in the text, or None."""
+def real_person(document: Document, places: Iterable[int]) -> str | None:
+    """The first real person named in the text, or None.
+
+    Args:
+        document: the text.
+        places: indices of the words that may be last names (`is_of_person`).
+    """
     persons = _persons()
-    lowers = map(document.lower, range(len(document.words)))
-    present = dict.fromkeys(lower.removesuffix("'s") for lower in lowers)
-    found = [name for last in present if last in persons for name in persons[last]]
-    if not found:
-        return None
-    match = _pattern_of(tuple(sorted(found))).search(document.text)
+    last = {document.lower(place).removesuffix("'s") for place in places}
+    found = sorted(name for one in last for name in persons[one])
+    match = _pattern_of(tuple(found)).search(document.text)
     return (match[1] or match[2]) if match else None
