@@ -11,7 +11,7 @@ from debias_data.gender.labelling import value_of
 from debias_data.gender.marking import mark
 from debias_data.gender.reader import Reading, read, read_unscreened
 from debias_data.gender.swapping import swap_together
-from debias_data.gender.types import OPPOSITE, Refusal, Span
+from debias_data.gender.types import OPPOSITE, PlainSpan, Refusal
 from debias_data.sources.base import Problem
 
 _DIGITS = re.compile(r"\d+")
@@ -32,7 +32,7 @@ class Side(NamedTuple):
 
     text: str
     reference: str | None
-    spans: Sequence[tuple[int, int, str] | Span]
+    spans: Sequence[tuple[int, int, str] | PlainSpan]
 
 
 class Made(NamedTuple):
@@ -116,7 +116,7 @@ def _make_swapped(  # noqa: PLR0911 - one return a rule
     ):
         return _drop(problem, "numbers or formulas would change")
     sides = {
-        gender: Side(problem.text, problem.reference, given.spans()),
+        gender: Side(problem.text, problem.reference, given.plain_spans()),
         OPPOSITE[gender]: Side(
             prompt.text, reference.text if reference is not None else None, prompt.spans
         ),

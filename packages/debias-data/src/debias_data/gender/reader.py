@@ -20,7 +20,7 @@ from debias_data.gender.pairing import flag_paired
 from debias_data.gender.protected import has_sign
 from debias_data.gender.screening import may_be_found
 from debias_data.gender.tokens import Document, tokenize
-from debias_data.gender.types import Gender, Span
+from debias_data.gender.types import Gender, PlainSpan, Span
 from debias_data.gender.vocabulary import Piece, Spelt, SpeltName, name_among, vocabulary
 
 _Found = tuple[int, Spelt]
@@ -86,12 +86,16 @@ class Reading:
 
     def spans(self) -> tuple[Span, ...]:
         """The markers that count, as spans of the text."""
+        return tuple(Span(*span) for span in self.plain_spans())
+
+    def plain_spans(self) -> list[PlainSpan]:
+        """`spans`, each as a plain tuple."""
         text = self.text
-        return tuple(
-            Span(m.start, m.stop, text[m.start : m.stop], m.gender)
+        return [
+            (m.start, m.stop, text[m.start : m.stop], m.gender)
             for m in self.markers
             if not m.is_paired
-        )
+        ]
 
 
 def read(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Reading:

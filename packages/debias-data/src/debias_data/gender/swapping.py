@@ -18,7 +18,7 @@ from debias_data.gender.pronouns import choose
 from debias_data.gender.reader import Marker, Reading, read, read_changed
 from debias_data.gender.refusals import real_person, sex_bound
 from debias_data.gender.tokens import Document
-from debias_data.gender.types import OPPOSITE, Gender, Refusal, Span, SwapResult, Target
+from debias_data.gender.types import OPPOSITE, Gender, PlainSpan, Refusal, Span, SwapResult, Target
 
 
 def swap(
@@ -76,7 +76,7 @@ class Swapped:
     def __init__(
         self,
         text: str,
-        spans: list[tuple[int, int, str, Gender]],
+        spans: list[PlainSpan],
         confidence: float,
         changed: Mapping[int, str] | None,
     ) -> None:
@@ -174,7 +174,7 @@ def _apply(reading: Reading, mapping: Mapping[str, str]) -> Swapped:
     document = reading.document
     text, words, starts = document.text, document.words, document.starts
     pieces: list[str] = []
-    spans: list[tuple[int, int, str, Gender]] = []
+    spans: list[PlainSpan] = []
     changed: dict[int, str] = {}
     only_words = True
     position = length = 0
