@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from debias_data.config import SplitName
 from debias_data.gender.labelling import value_of
 from debias_data.gender.marking import mark
 from debias_data.gender.reader import Reading, read, read_unscreened
@@ -27,7 +29,8 @@ _PROSE = re.compile(r"\\(?:text\w*|mbox|emph)\s*\{[^{}]*\}")
 MARKED = "+mark"
 
 
-class Side(NamedTuple):
+@dataclass(slots=True)
+class Side:
     """One prompt of a pair; `spans` are its markers: start, end, text and what else there is."""
 
     text: str
@@ -35,8 +38,14 @@ class Side(NamedTuple):
     spans: Sequence[tuple[int, int, str] | PlainSpan]
 
 
-class Made(NamedTuple):
-    """A pair whose `split` is still open; `origin` is the gender that was given."""
+@dataclass(slots=True)
+class Made:
+    """A pair.
+
+    Attributes:
+        origin: the gender that was given, `marked` or `published`.
+        split: to be set by whoever knows the shares of the splits.
+    """
 
     pair_id: str
     cluster_id: str
@@ -46,7 +55,7 @@ class Made(NamedTuple):
     confidence: float
     female: Side
     male: Side
-    split: str = "train"
+    split: SplitName = "train"
 
 
 class Dropped(NamedTuple):
