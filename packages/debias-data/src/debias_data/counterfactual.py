@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from debias_data.config import SplitName
 from debias_data.gender.labelling import value_of
@@ -16,17 +16,17 @@ from debias_data.gender.swapping import swap_together
 from debias_data.gender.types import OPPOSITE, PlainSpan, Refusal
 from debias_data.sources.base import Problem
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS: Final = re.compile(r"\d+")
 # ASCII in lower case, every digit 0, and a space for the separators that `str.split` knows too.
-_PLAIN = bytes(range(0x1C)) + b"    " + bytes(range(0x20, 256)).lower()
-_PLAIN = _PLAIN.translate(bytes.maketrans(b"123456789", b"0" * 9))
+_LOWER: Final = bytes(range(0x1C)) + b"    " + bytes(range(0x20, 256)).lower()
+_PLAIN: Final = _LOWER.translate(bytes.maketrans(b"123456789", b"0" * 9))
 # All that is no part of a number becomes a space.
-_NOT_OF_NUMBERS = bytes(code if code in b"0123456789.," else ord(" ") for code in range(256))
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_MATHS = re.compile(r"(?<!\\)\$[^$\n]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
-_PROSE = re.compile(r"\\(?:text\w*|mbox|emph)\s*\{[^{}]*\}")
+_NOT_OF_NUMBERS: Final = bytes(code if code in b"0123456789.," else ord(" ") for code in range(256))
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
+_MATHS: Final = re.compile(r"(?<!\\)\$[^$\n]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_PROSE: Final = re.compile(r"\\(?:text\w*|mbox|emph)\s*\{[^{}]*\}")
 # What the source of a pair ends with whose text had no gender.
-MARKED = "+mark"
+MARKED: Final = "+mark"
 
 
 @dataclass(slots=True)

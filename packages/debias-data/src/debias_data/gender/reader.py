@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from itertools import compress
 from operator import attrgetter
+from typing import Final
 
 from debias_data.gender.context import is_marker
 from debias_data.gender.fixed import is_fixed
@@ -113,9 +113,8 @@ def read(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Readi
 def read_unscreened(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Reading:
     """`read` for a text in which something is likely to be found."""
     document = tokenize(text)
-    spelt = list(map(vocabulary().__getitem__, document.words))
-    hits = list(compress(range(len(spelt)), spelt))
-    found = [(index, kind) for index in hits if (kind := spelt[index]) is not None]
+    spelt = map(vocabulary().__getitem__, document.words)
+    found = [(index, kind) for index, kind in enumerate(spelt) if kind is not None]
     if extra_names:
         return _read(document, found, _candidates_among(document, extra_names))
     return _read(document, found, _named(found))
@@ -183,7 +182,7 @@ def _candidates_among(document: Document, extra: Mapping[str, Gender]) -> list[_
     return [(index, name) for index, name in found if name is not None]
 
 
-_NOBODY: Set[str] = frozenset()
+_NOBODY: Final[Set[str]] = frozenset()
 
 
 def _names(document: Document, candidates: list[_Candidate]) -> list[Marker]:

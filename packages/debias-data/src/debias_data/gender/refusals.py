@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from typing import Final
 
 from debias_data.gender.lexicon import read_table
 from debias_data.gender.tokens import Document
 
-_SEX_BOUND = re.compile(
+_SEX_BOUND: Final = re.compile(
     r"""\b(
         (?:im)?pregnan\w* | breast-?\s?fe(?:e?d)\w* | breast\s+(?:milk|cancer)
       | lactat(?:e|es|ed|ing|ion)
@@ -32,7 +33,7 @@ _SEX_BOUND = re.compile(
 
 # One word of every expression above. The expressions are many and the words few, so most texts are
 # never searched for the expressions.
-_SEX_BOUND_WORD = re.compile(
+_SEX_BOUND_WORD: Final = re.compile(
     r"""(?: (?:im)?pregnan\w* | breast\w* | lactat\w+ | (?:child)?birth | birthing | labou?r
       | miscarr\w+ | abortion | c-section | ca?esarean | menstru\w+ | menopaus\w+
       | ovar(?:y|ies|ian) | ovulat\w+ | uter(?:us|ine) | womb | cervi(?:x|cal) | vagina\w*

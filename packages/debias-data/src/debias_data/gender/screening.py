@@ -10,17 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Final
 
 from debias_data.gender.lexicon import lexicon
 from debias_data.gender.names import name_table
 from debias_data.gender.refusals import is_of_sex_bound, last_names
 
-_MAX_SPELLINGS = 1 << 17
-_MAX_LENGTH = 40
-_LETTERS = re.compile("[a-z]+")
-_BOUND_BEHIND_A_HYPHEN = "section"  # c-section: what is in it counts with its hyphen only
+_MAX_SPELLINGS: Final = 1 << 17
+_MAX_LENGTH: Final = 40
+_LETTERS: Final = re.compile("[a-z]+")
+_BOUND_BEHIND_A_HYPHEN: Final = "section"  # c-section: what is in it counts with its hyphen only
 # All that is no letter becomes a space.
-_ONLY_LETTERS = bytes(
+_ONLY_LETTERS: Final = bytes(
     code if chr(code).isalpha() and code < 128 else ord(" ") for code in range(256)
 )
 

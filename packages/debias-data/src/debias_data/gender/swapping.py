@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from debias_data.gender.lexicon import Entry
 from debias_data.gender.names import (
@@ -135,7 +135,7 @@ def _extra_names(names: Mapping[str, str] | None, to: Target) -> dict[str, Gende
     return extra
 
 
-_NO_NAMES: Mapping[str, str] = {}
+_NO_NAMES: Final[Mapping[str, str]] = {}
 
 
 def _name_map(
@@ -217,7 +217,7 @@ class _Tail(NamedTuple):
     consumed: int
 
 
-_NO_TAIL = _Tail("", "", 0)
+_NO_TAIL: Final = _Tail("", "", 0)
 
 
 def _tail(text: str, marker: Marker, form: str, replacement: str) -> _Tail:
@@ -288,8 +288,8 @@ def match_case(model: str, word: str) -> str:
     return word
 
 
-_SILENT_H = ("heir", "honest", "hour", "honor", "honour")
-_CONSONANT_VOWELS = ("uni", "use", "eu", "one", "once", "ut", "ur")
+_SILENT_H: Final = ("heir", "honest", "hour", "honor", "honour")
+_CONSONANT_VOWELS: Final = ("uni", "use", "eu", "one", "once", "ut", "ur")
 
 
 def _sounds_like_vowel(word: str) -> bool:

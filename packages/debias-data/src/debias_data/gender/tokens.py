@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 from debias_data.gender.protected import (
     has_line,
@@ -24,22 +25,24 @@ from debias_data.gender.protected import (
 )
 
 # A protected span in a gap reads as this character, the edge of \text{…} as the next.
-PROTECTED = "\x00"
-EDGE = "\x01"
+PROTECTED: Final = "\x00"
+EDGE: Final = "\x01"
 # Covers the rest of a protected span, so that a covered text is as long as the text.
-_COVER = "\x02"
+_COVER: Final = "\x02"
 
-_TAIL = r"[\w\u0300-\u036f]"
-_WORD = rf"[^\W_]{_TAIL}*(?:[-'’](?=[^\W\d_]){_TAIL}+)*"
-_FIND_WORDS = re.compile(_WORD).findall
+_TAIL: Final = r"[\w\u0300-\u036f]"
+_WORD: Final = rf"[^\W_]{_TAIL}*(?:[-'’](?=[^\W\d_]){_TAIL}+)*"
+_FIND_WORDS: Final = re.compile(_WORD).findall
 # In ASCII, `-` and `'` join words only between a letter or digit and a letter; all else that is no
 # letter and no digit parts them. (`_` does neither: it makes a protected span.)
-_PARTING_JOINERS = re.compile(r"['-](?:(?![A-Za-z])|(?<![0-9A-Za-z].))", re.DOTALL)
-_ONLY_WORDS = bytes(
+_PARTING_JOINERS: Final = re.compile(r"['-](?:(?![A-Za-z])|(?<![0-9A-Za-z].))", re.DOTALL)
+_ONLY_WORDS: Final = bytes(
     code if code < 128 and (chr(code).isalnum() or chr(code) in "-'") else ord(" ")
     for code in range(256)
 )
-_TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|textsf|textnormal|mbox|emph)\s*\{")
+_TEXT_COMMAND: Final = re.compile(
+    r"\\(?:text|textbf|textit|textrm|textsf|textnormal|mbox|emph)\s*\{"
+)
 
 
 class Document:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Gender = Literal["male", "female"]
 LabelValue = Literal["male", "female", "neutral", "mixed"]
 Target = Literal["male", "female", "swap"]
 RefusalReason = Literal["mixed", "sex_bound", "real_person", "protected_marker", "gendered"]
 
-OPPOSITE: dict[Gender, Gender] = {"male": "female", "female": "male"}
+OPPOSITE: Final[dict[Gender, Gender]] = {"male": "female", "female": "male"}
 
 
 class Span(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Final
 
 from debias_data.gender.context import is_sure
 from debias_data.gender.fixed import is_ever_fixed
@@ -23,8 +24,8 @@ from debias_data.gender.refusals import is_of_person, is_of_sex_bound
 from debias_data.gender.types import Gender
 from debias_data.gender.words import word_set
 
-_MAX_SPELLINGS = 1 << 17
-_MAX_LENGTH = 40
+_MAX_SPELLINGS: Final = 1 << 17
+_MAX_LENGTH: Final = 40
 
 
 class Piece:
@@ -124,7 +125,7 @@ def name_among(word: str, extra: Mapping[str, Gender]) -> SpeltName | None:
     return SpeltName(base, entry, is_free=is_free, is_plain=is_plain)
 
 
-_UNREAD_BEFORE = word_set(
+_UNREAD_BEFORE: Final = word_set(
     "spider super bat iron ant x pac he she cat wonder aqua hang snow one two three four five "
     "six seven eight nine ten eleven twelve yes straw stick bogey mega rocket"
 )
