@@ -194,9 +194,31 @@ def worked(items: Iterator[Item], task: Task, *, workers: int) -> Generator[Chun
         DebiasDataError: a worker process was killed.
     """
     chunks = iter(lambda: list(islice(items, CHUNK)), [])
-    if workers == 1:
-        yield from map(task, chunks)
-        return
+    with _few_collections():
+        if workers == 1:
+            yield from map(task, chunks)
+        else:
+            yield from _worked_by_pool(chunks, task, workers)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for cycles of garbage rarely.
+
+    What a chunk leaves behind is freed by its reference counts: looking for cycles after every few
+    hundred objects finds none, and costs a fifteenth of the time.
+    """
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+def _worked_by_pool(
+    chunks: Iterator[list[Item]], task: Task, workers: int
+) -> Generator[Chunk, None, None]:
     pool = ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(os.getpid(), task))
     try:
         waiting: deque[Future[Chunk]] = deque()
@@ -247,8 +269,6 @@ def _run(items: list[Item]) -> Chunk:
 
 def _start_worker(parent: int, task: Task) -> None:
     _tasks.append(task)
-    # What a chunk leaves behind is freed by its reference counts: looking for cycles after every
-    # few hundred objects finds none, and costs a fifteenth of the time.
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     # The parent decides about interruption; a worker only ends with it, however it ends.

@@ -23,9 +23,7 @@ from debias_data.gender.names import (
 from debias_data.gender.refusals import is_of_person, is_of_sex_bound
 from debias_data.gender.types import Gender
 from debias_data.gender.words import word_set
-
-_MAX_SPELLINGS: Final = 1 << 17
-_MAX_LENGTH: Final = 40
+from debias_data.remembering import Remembered
 
 
 class Piece:
@@ -79,22 +77,10 @@ class Spelt:
         )
 
 
-class _Vocabulary(dict[str, Spelt | None]):
-    """Every spelling met so far, with None for those that are nothing."""
-
-    def __missing__(self, word: str) -> Spelt | None:
-        found = _spelt(word)
-        if len(word) <= _MAX_LENGTH:
-            if len(self) >= _MAX_SPELLINGS:
-                self.clear()
-            self[word] = found
-        return found
-
-
 @cache
 def vocabulary() -> Mapping[str, Spelt | None]:
     """What each word may be, by its spelling; any word can be asked for."""
-    return _Vocabulary()
+    return Remembered(_spelt)
 
 
 def _spelt(word: str) -> Spelt | None:
