@@ -16,14 +16,19 @@ import pyarrow as pa
 
 def texts(values: Sequence[str | None]) -> pa.StringArray:
     """A column of texts and nulls."""
-    encoded = [b"" if value is None else value.encode("utf-8") for value in values]
-    ends = array("i", accumulate(map(len, encoded), initial=0))
     present = None
     if None in values:
         bits = np.packbits([value is not None for value in values], bitorder="little")
         present = pa.py_buffer(bits)
-    buffers = [present, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+    written = [value or "" for value in values]
+    joined = "".join(written)
+    data = joined.encode("utf-8")
+    is_ascii = len(data) == len(joined)
+    sizes = map(len, written if is_ascii else [value.encode("utf-8") for value in written])
+    ends = array("i", accumulate(sizes, initial=0))
+    return pa.Array.from_buffers(
+        pa.string(), len(values), [present, pa.py_buffer(ends), pa.py_buffer(data)]
+    )
 
 
 def int32s(values: Iterable[int]) -> pa.Int32Array:

@@ -101,6 +101,7 @@ def real_person(document: Document, places: Iterable[int]) -> str | None:
     """
     persons = _persons()
     last = {document.lower(place).removesuffix("'s") for place in places}
-    found = sorted(name for one in last for name in persons[one])
-    match = _pattern_of(tuple(found)).search(document.text)
+    text = document.text
+    found = sorted(name for one in last for name in persons[one] if name in text)
+    match = _pattern_of(tuple(found)).search(text) if found else None
     return (match[1] or match[2]) if match else None
