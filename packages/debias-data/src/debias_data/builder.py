@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from debias_data.arrays import int64s
 from debias_data.balance import Selection, balance
 from debias_data.card import Tally, make_card, show_near_duplicates
 from debias_data.config import (
@@ -246,7 +247,7 @@ class _Build:
 
 
 def _taken(rows: pa.RecordBatch, kept: list[int]) -> pa.RecordBatch:
-    return rows if len(kept) == rows.num_rows else rows.take(pa.array(kept, pa.int64()))
+    return rows if len(kept) == rows.num_rows else rows.take(int64s(kept))
 
 
 def _renamed(batch: pa.RecordBatch, suffixes: list[str]) -> pa.RecordBatch:

@@ -5,38 +5,47 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
+from debias_data.config import SplitName
 from debias_data.gender.labelling import value_of
 from debias_data.gender.marking import mark
-from debias_data.gender.reader import Reading, read
+from debias_data.gender.reader import Reading, read, read_unscreened
 from debias_data.gender.swapping import swap_together
-from debias_data.gender.types import OPPOSITE, Refusal, Span
+from debias_data.gender.types import OPPOSITE, PlainSpan, Refusal
 from debias_data.sources.base import Problem
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS: Final = re.compile(r"\d+")
 # ASCII in lower case, every digit 0, and a space for the separators that `str.split` knows too.
-_PLAIN = bytes(range(0x1C)) + b"    " + bytes(range(0x20, 256)).lower()
-_PLAIN = _PLAIN.translate(bytes.maketrans(b"123456789", b"0" * 9))
+_LOWER: Final = bytes(range(0x1C)) + b"    " + bytes(range(0x20, 256)).lower()
+_PLAIN: Final = _LOWER.translate(bytes.maketrans(b"123456789", b"0" * 9))
 # All that is no part of a number becomes a space.
-_NOT_OF_NUMBERS = bytes(code if code in b"0123456789.," else ord(" ") for code in range(256))
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_MATHS = re.compile(r"(?<!\\)\$[^$\n]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
-_PROSE = re.compile(r"\\(?:text\w*|mbox|emph)\s*\{[^{}]*\}")
+_NOT_OF_NUMBERS: Final = bytes(code if code in b"0123456789.," else ord(" ") for code in range(256))
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
+_MATHS: Final = re.compile(r"(?<!\\)\$[^$\n]+\$|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_PROSE: Final = re.compile(r"\\(?:text\w*|mbox|emph)\s*\{[^{}]*\}")
 # What the source of a pair ends with whose text had no gender.
-MARKED = "+mark"
+MARKED: Final = "+mark"
 
 
-class Side(NamedTuple):
+@dataclass(slots=True)
+class Side:
     """One prompt of a pair; `spans` are its markers: start, end, text and what else there is."""
 
     text: str
     reference: str | None
-    spans: Sequence[tuple[int, int, str] | Span]
+    spans: Sequence[tuple[int, int, str] | PlainSpan]
 
 
-class Made(NamedTuple):
-    """A pair whose `split` is still open; `origin` is the gender that was given."""
+@dataclass(slots=True)
+class Made:
+    """A pair.
+
+    Attributes:
+        origin: the gender that was given, `marked` or `published`.
+        split: to be set by whoever knows the shares of the splits.
+    """
 
     pair_id: str
     cluster_id: str
@@ -46,7 +55,7 @@ class Made(NamedTuple):
     confidence: float
     female: Side
     male: Side
-    split: str = "train"
+    split: SplitName = "train"
 
 
 class Dropped(NamedTuple):
@@ -99,24 +108,24 @@ def _make_swapped(  # noqa: PLR0911 - one return a rule
     if len(genders) > 1:
         return _drop(problem, "mixed")
     gender = next(iter(genders))
-    solution = read(problem.reference) if problem.reference is not None else None
+    solution = read_unscreened(problem.reference) if problem.reference is not None else None
     if solution is not None and OPPOSITE[gender] in solution.genders():
         return _drop(problem, "mixed: the other gender is in the reference")
     swapped = swap_together(given, solution, opposites=opposites)
     if isinstance(swapped, Refusal):
         return _drop(problem, f"refused: {swapped.reason}")
-    prompt, reference, _ = swapped
+    prompt, reference = swapped
     confidence = min(prompt.confidence, reference.confidence if reference else 1.0)
     if confidence < min_confidence:
         return _drop(problem, "low confidence")
-    if swapped.read_prompt(given).genders() != {OPPOSITE[gender]}:
+    if prompt.read_again(given).genders() != {OPPOSITE[gender]}:
         return _drop(problem, "label of the counterpart is not the opposite")
     if not _same_content(problem.text, prompt.text) or (
         reference is not None and not _same_content(problem.reference or "", reference.text)
     ):
         return _drop(problem, "numbers or formulas would change")
     sides = {
-        gender: Side(problem.text, problem.reference, given.spans()),
+        gender: Side(problem.text, problem.reference, given.plain_spans()),
         OPPOSITE[gender]: Side(
             prompt.text, reference.text if reference is not None else None, prompt.spans
         ),

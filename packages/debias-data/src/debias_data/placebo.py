@@ -14,13 +14,13 @@ from itertools import islice
 
 from debias_data.gender.lexicon import lexicon
 from debias_data.gender.names import lookup_form, name_table
-from debias_data.gender.types import Gender, Span
+from debias_data.gender.types import Gender, PlainSpan
 
 _COMMON = 200  # names of a gender that come into question: the most common ones
 _FEW = 20  # fewer of one length may all be in a text; then the length is let go
 
 
-def placebo(text: str, spans: Sequence[tuple[int, int, str] | Span]) -> str | None:
+def placebo(text: str, spans: Sequence[tuple[int, int, str] | PlainSpan]) -> str | None:
     """`text` with every given name replaced by a common one of its gender, of equal length if any.
 
     Pronouns, titles and nouns stay. The same text always gives the same placebo.

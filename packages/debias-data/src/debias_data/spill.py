@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from debias_data.arrays import int64s
 from debias_data.table import SCHEMA
 
 _ROWS = 2  # of a pair
@@ -68,7 +69,9 @@ class Spill:
                 for place in places[start:stop]
                 for row in range(_ROWS)
             ]
-            yield batch if len(rows) == batch.num_rows and rows[0] == 0 else batch.take(rows)
+            yield (
+                batch if len(rows) == batch.num_rows and rows[0] == 0 else batch.take(int64s(rows))
+            )
             start = stop
 
     def _batch_of(self, place: int, *, near: int) -> int:

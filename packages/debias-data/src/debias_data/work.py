@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from debias_data.arrays import int32s, texts
 from debias_data.config import SplitConfig, SplitName
 from debias_data.counterfactual import Dropped, Made, Side, make_pair
 from debias_data.errors import DebiasDataError
@@ -127,8 +128,8 @@ class Task:
         pair = _work(item, self.min_confidence, opposites)
         if isinstance(pair, Dropped):
             return pair
-        split = self.forced or split_of(pair.cluster_id, shares=self.split, seed=self.seed)
-        return pair._replace(split=split)
+        pair.split = self.forced or split_of(pair.cluster_id, shares=self.split, seed=self.seed)
+        return pair
 
     def _facts(self, pair: Made) -> Facts:
         first, second = pair.female.text, pair.male.text
@@ -155,23 +156,22 @@ def _rows(pairs: list[Made]) -> pa.RecordBatch:
     """The rows of the pairs, female first, column by column: a dictionary a row would be slow."""
     sides = [side for pair in pairs for side in (pair.female, pair.male)]
 
-    def twice(values: Iterable[str]) -> list[str]:
+    def twice(values: list[str]) -> list[str]:
         return [value for value in values for _ in GROUPS]
 
-    *texts, last = SCHEMA
     columns = [
-        twice(pair.pair_id for pair in pairs),
-        twice(pair.cluster_id for pair in pairs),
-        [*GROUPS] * len(pairs),
-        [side.text for side in sides],
-        [side.reference for side in sides],
-        [_placebo(side, pair.split) for pair in pairs for side in (pair.female, pair.male)],
-        twice(pair.source for pair in pairs),
-        twice(pair.domain for pair in pairs),
-        twice(pair.split for pair in pairs),
+        texts(twice([pair.pair_id for pair in pairs])),
+        texts(twice([pair.cluster_id for pair in pairs])),
+        texts([*GROUPS] * len(pairs)),
+        texts([side.text for side in sides]),
+        texts([side.reference for side in sides]),
+        texts([_placebo(side, pair.split) for pair in pairs for side in (pair.female, pair.male)]),
+        texts(twice([pair.source for pair in pairs])),
+        texts(twice([pair.domain for pair in pairs])),
+        texts(twice([pair.split for pair in pairs])),
+        _span_lists(sides),
     ]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, texts, strict=True)]
-    return pa.RecordBatch.from_arrays([*arrays, _span_lists(sides, last.type)], schema=SCHEMA)
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
 def _placebo(side: Side, split: str) -> str | None:
@@ -179,16 +179,13 @@ def _placebo(side: Side, split: str) -> str | None:
     return None if split == "train" else placebo(side.text, side.spans)
 
 
-def _span_lists(sides: list[Side], form: pa.ListType) -> pa.ListArray:
+def _span_lists(sides: list[Side]) -> pa.ListArray:
     spans = [span for side in sides for span in side.spans]
-    fields = list(form.value_type)
-    values = [
-        pa.array([span[place] for span in spans], field.type) for place, field in enumerate(fields)
-    ]
-    ends = accumulate((len(side.spans) for side in sides), initial=0)
-    return pa.ListArray.from_arrays(
-        pa.array(ends, pa.int32()), pa.StructArray.from_arrays(values, fields=fields)
-    )
+    starts, ends = int32s([span[0] for span in spans]), int32s([span[1] for span in spans])
+    values = [starts, ends, texts([span[2] for span in spans])]
+    edges = int32s(accumulate([len(side.spans) for side in sides], initial=0))
+    fields = list(SCHEMA.field("spans").type.value_type)
+    return pa.ListArray.from_arrays(edges, pa.StructArray.from_arrays(values, fields=fields))
 
 
 def _to_be_marked(problem: Problem) -> Problem:
@@ -204,9 +201,31 @@ def worked(items: Iterator[Item], task: Task, *, workers: int) -> Generator[Chun
         DebiasDataError: a worker process was killed.
     """
     chunks = iter(lambda: list(islice(items, CHUNK)), [])
-    if workers == 1:
-        yield from map(task, chunks)
-        return
+    with _few_collections():
+        if workers == 1:
+            yield from map(task, chunks)
+        else:
+            yield from _worked_by_pool(chunks, task, workers)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for cycles of garbage rarely.
+
+    What a chunk leaves behind is freed by its reference counts: looking for cycles after every few
+    hundred objects finds none, and costs a fifteenth of the time.
+    """
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+def _worked_by_pool(
+    chunks: Iterator[list[Item]], task: Task, workers: int
+) -> Generator[Chunk, None, None]:
     pool = ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(os.getpid(), task))
     try:
         waiting: deque[Future[Chunk]] = deque()
@@ -257,8 +276,6 @@ def _run(items: list[Item]) -> Chunk:
 
 def _start_worker(parent: int, task: Task) -> None:
     _tasks.append(task)
-    # What a chunk leaves behind is freed by its reference counts: looking for cycles after every
-    # few hundred objects finds none, and costs a fifteenth of the time.
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     # The parent decides about interruption; a worker only ends with it, however it ends.

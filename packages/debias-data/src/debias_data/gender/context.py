@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from debias_data.gender.lexicon import Entry
 from debias_data.gender.names import starts_sentence
 from debias_data.gender.tokens import EDGE, PROTECTED, Document
 from debias_data.gender.words import MODALS, PREPOSITIONS, PRONOUNS, SUBJECT_VERBS, word_set
 
-_GEOMETRY = word_set(
+_GEOMETRY: Final = word_set(
     "triangle triangles angle angles segment segments line lines ray rays arc arcs square "
     "rectangle quadrilateral polygon parallelogram trapezoid rhombus side sides point points "
     "chord plane circle pentagon hexagon vector path edge diagonal altitude median radius "
     "diameter tetrahedron pyramid prism label labeled vertices vertex letters word string code "
     "△ ∠"
 )
-_CHEMICAL = word_set(
+_CHEMICAL: Final = word_set(
     "gas gases atom atoms ion ions nucleus nuclei isotope isotopes molecule molecules laser "
     "lasers balloon plasma ne ar li liquid mole moles burning fusion core shell leak detector"
 )
-_HARDWARE = word_set(
+_HARDWARE: Final = word_set(
     "connector connectors plug plugs socket sockets thread threads threaded fitting fittings "
     "coupling couplings adapter adapters adaptor pin pins end ends jack jacks port ports screw "
     "header headers terminal terminals cable cables flower flowers part parts cone cones"
 )
-_ANIMALS = word_set(
+_ANIMALS: Final = word_set(
     "cat cats dog dogs rabbit rabbits bunny bunnies mouse mice rat rats bird birds duck ducks "
     "fish cow cows calf calves pig pigs piglet piglets goat goats sheep lamb lambs horse horses "
     "puppy puppies kitten kittens chick chicks chicken chickens elephant elephants lion lions "
@@ -35,22 +36,22 @@ _ANIMALS = word_set(
     "turkeys animal animals fox foxes seal seals shark sharks crab crabs butterfly butterflies "
     "mosquito beetle salmon trout parrot parrots gecko lizard lizards insect insects fly flies"
 )
-_GAMES = re.compile(
+_GAMES: Final = re.compile(
     r"\b(?:chess|chessboard|checkmate|rooks?|pawns?|bishops?|cards?|decks?|poker|jacks|aces|"
     r"spades|bridge hand|castling|stalemate|in check|(?:white|black)['’]s (?:king|queen)|"
     r"(?-i:[KQRBN]x?[a-h][1-8]))\b",
     re.IGNORECASE,
 )
-_VESSEL = re.compile(
+_VESSEL: Final = re.compile(
     r"\b(?:ships?|boats?|vessels?|yachts?|frigates?|schooners?|ferry|ferries|submarines?|warships?|"
     r"battleships?|freighters?|sailboats?|steamers?|galleons?|tankers?|Titanic|SS|HMS|USS)\b"
 )
 # After `she` or `her` these speak of the ship; `her crew` and `she sails` may be a captain's.
-_OF_VESSELS = word_set(
+_OF_VESSELS: Final = word_set(
     "hull mast masts keel rudder bow stern rigging ballast maiden sank capsized docked"
 )
-_MODALS_PAST = word_set("should could would")
-_SUBJECTS_OF_MAN = word_set("they we you i who people volunteers to")
+_MODALS_PAST: Final = word_set("should could would")
+_SUBJECTS_OF_MAN: Final = word_set("they we you i who people volunteers to")
 
 
 def is_sure(word: str, entry: Entry) -> bool:
@@ -109,7 +110,7 @@ def _is_he(document: Document, index: int) -> bool:  # noqa: PLR0911 - one retur
     before = document.lower(index - 1)
     if before in PREPOSITIONS or before[:1].isdigit() or len(document.word(index - 1)) <= 1:
         return False
-    if document.gaps[index].strip() == ",":
+    if document.gap_before(index).strip() == ",":
         return after in SUBJECT_VERBS
     titled = document.word(index - 1)[0].isupper() and document.word(index + 1)[:1].isupper()
     return after in SUBJECT_VERBS or titled
@@ -143,7 +144,7 @@ def _is_of_person(document: Document, index: int) -> bool:
 
 def _is_monarch(document: Document, index: int) -> bool:
     before = document.lower(index - 1)
-    if document.gaps[index].strip() in {"", "."} and document.words[index][0].isupper():
+    if document.gap_before(index).strip() in {"", "."} and document.words[index][0].isupper():
         if before in {"mr", "mrs", "ms", "dr", "miss", "prof", "professor"}:
             return False
         # A surname: `Larry King`; a title stands before its name instead.
@@ -191,7 +192,7 @@ def _is_gal(document: Document, index: int) -> bool:
     return not (before[:1].isdigit() or document.lower(index - 1) in {"per", "in", "mi"}) and not (
         document.gap_after(index).startswith(("/", "."))
         and not document.gap_after(index).strip(" ./")
-        and document.gaps[index].endswith("/")
+        and document.gap_before(index).endswith("/")
     )
 
 
@@ -212,7 +213,7 @@ def _is_son(document: Document, index: int) -> bool:
     return document.lower(index - 1) not in {"dans", "avec", "à", "et", "sur", "pour", "ami"}
 
 
-_CHECKS = {
+_CHECKS: Final = {
     "he": _is_he,
     "she": _is_woman_not_ship,
     "her": _is_woman_not_ship,

@@ -7,12 +7,12 @@ stands for any word. They are found by their marked words, so a text without tho
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from debias_data.gender.tokens import Document
 from debias_data.gender.words import word_set
 
-_PHRASES = """
+_PHRASES: Final = """
 founding <father|fathers> | pilgrim <father|fathers> | city <father|fathers> | <father> time
 <father> christmas | <father> of modern *
 <father|mother> of geometry|algebra|calculus|mathematics|physics|chemistry|medicine|history
@@ -203,8 +203,9 @@ def _matches(document: Document, start: int, phrase: _Phrase) -> bool:
         if word not in forms and not (word.endswith("'s") and word[:-2] in forms):
             return False
     return all(
-        not gap.strip(" -–&") or gap.strip() == "." for gap in document.gaps[start + 1 : end]
+        not gap.strip(" -–&") or gap.strip() == "."
+        for gap in map(document.gap_before, range(start + 1, end))
     )
 
 
-_NOT_ANY = word_set("and or who was is")
+_NOT_ANY: Final = word_set("and or who was is")

@@ -7,6 +7,8 @@ cross the bridge`).
 
 from __future__ import annotations
 
+from typing import Final
+
 from debias_data.gender.her_named import names_her
 from debias_data.gender.her_numbers import before_number, before_quantity
 from debias_data.gender.phrases import (
@@ -37,8 +39,8 @@ from debias_data.gender.words import (
     word_set,
 )
 
-_BEFORE_SUPERLATIVE = PREPOSITIONS | {"did", "does", "do", "try", "tried"}
-_GIVING_BACK = DITRANSITIVE | MOTION | {"call", "called", "calls", "want", "wanted", "hit"}
+_BEFORE_SUPERLATIVE: Final = PREPOSITIONS | {"did", "does", "do", "try", "tried"}
+_GIVING_BACK: Final = DITRANSITIVE | MOTION | {"call", "called", "calls", "want", "wanted", "hit"}
 
 
 def her_is_object(document: Document, index: int) -> tuple[bool, float]:  # noqa: PLR0911 - one return a rule
@@ -47,7 +49,7 @@ def her_is_object(document: Document, index: int) -> tuple[bool, float]:  # noqa
     after, before = document.lower(index + 1), document.lower(index - 1)
     if ends_here(document, index):
         return True, 0.99
-    if document.gaps[index].strip() == "/" and before == "she":
+    if document.gap_before(index).strip() == "/" and before == "she":
         return True, 0.95  # she/her, he/him
     if gap.startswith("/") and after == "hers":
         return False, 0.9
@@ -67,9 +69,9 @@ def her_is_object(document: Document, index: int) -> tuple[bool, float]:  # noqa
 def _opens_noun_phrase(document: Document, index: int) -> bool:
     """Whether words follow a bracket after the word at `index`: `her (younger) brother`."""
     position = index + 1
-    while position < len(document.words) and ")" not in document.gaps[position + 1]:
+    while position < len(document.words) and ")" not in document.gap_after(position):
         position += 1
-    closing = document.gaps[position + 1].strip() if position < len(document.words) else ""
+    closing = document.gap_after(position).strip() if position < len(document.words) else ""
     return closing == ")" and document.lower(position + 1) not in FUNCTION_WORDS
 
 
@@ -196,10 +198,10 @@ def _her_clause(document: Document, index: int) -> tuple[bool, float] | None:  #
     return None
 
 
-_TREATING = frozenset(["treat", "treats", "treated", "treating"])
+_TREATING: Final = frozenset(["treat", "treats", "treated", "treating"])
 
 
-_FINITE = word_set(
+_FINITE: Final = word_set(
     "sat ate went came ran gave got made took said knew stood wants agreed decided started "
     "began puts gets gives takes has had is was bought sold paid won lost spent drank wrote"
 )
@@ -214,40 +216,42 @@ def _is_finite(document: Document, index: int) -> bool:
     ) or (word == "read" and is_number(document, index + 1))
 
 
-_MAKING = word_set("make makes made making earn earns earned get gets got find finds found")
+_MAKING: Final = word_set("make makes made making earn earns earned get gets got find finds found")
 
 
-_COMPARATIVES = word_set(
+_COMPARATIVES: Final = word_set(
     "better older younger taller shorter stronger faster slower smarter richer poorer sicker "
     "warmer colder thinner fatter weaker worse"
 )
 
 
-_NOT_PARTICIPLES = word_set("speed feed seed need bed weed reed breed deed steed shed sled hundred")
+_NOT_PARTICIPLES: Final = word_set(
+    "speed feed seed need bed weed reed breed deed steed shed sled hundred"
+)
 
 
-_PARTICIPLES_EN = word_set(
+_PARTICIPLES_EN: Final = word_set(
     "taken given beaten eaten written driven chosen broken stolen bitten hidden frozen shaken"
 )
 
 
-_PERCEIVING = word_set(
+_PERCEIVING: Final = word_set(
     "see sees saw seen seeing hear hears heard hearing watch watches watched watching notice "
     "notices noticed observe observed catch catches caught find finds found keep keeps kept "
     "leave leaves left spot spotted imagine imagines imagined picture pictured"
 )
 
 
-_ACTIONS = word_set("run play dance cry laugh sleep smile walk jump talk move climb fight")
+_ACTIONS: Final = word_set("run play dance cry laugh sleep smile walk jump talk move climb fight")
 
 
-_LY_ADJECTIVES = word_set(
+_LY_ADJECTIVES: Final = word_set(
     "only family daily weekly monthly yearly early lovely friendly elderly curly ugly silly "
     "jelly lonely supply reply belly bully ally fly butterfly assembly likely holy italy july"
 )
 
 
-_CAUSING = word_set(
+_CAUSING: Final = word_set(
     "had has have having get gets got getting want wants wanted saw see seen found find keep "
     "kept left leave leaves leaving order ordered need needs needed"
 )
@@ -290,11 +294,11 @@ def _her_recipient(document: Document, index: int) -> tuple[bool, float] | None:
     return False, 0.85
 
 
-_WISHING = frozenset(["wish", "wishes", "wished", "wishing"])
+_WISHING: Final = frozenset(["wish", "wishes", "wished", "wishing"])
 
 
 # In the order in which they are asked.
-_RULES = (
+_RULES: Final = (
     before_number,
     names_her,
     _her_special,

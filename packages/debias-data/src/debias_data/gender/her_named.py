@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from debias_data.gender.phrases import ends_here
 from debias_data.gender.tokens import Document
 from debias_data.gender.words import word_set
 
-_EVERYBODY = word_set("everyone everybody nobody anyone anybody none all someone no-one one")
-_CALLING = word_set("call calls called calling name names named nickname nicknamed dub dubbed")
-_NAMING = _CALLING | word_set(
+_EVERYBODY: Final = word_set("everyone everybody nobody anyone anybody none all someone no-one one")
+_CALLING: Final = word_set(
+    "call calls called calling name names named nickname nicknamed dub dubbed"
+)
+_NAMING: Final = _CALLING | word_set(
     "elect elects elected appoint appoints appointed make makes made crown crowned vote voted "
     "declare declared choose chose"
 )
-_OFFICES = word_set(
+_OFFICES: Final = word_set(
     "president captain chair chairman chairwoman chairperson leader queen king mayor treasurer "
     "secretary director head goalkeeper valedictorian champion winner queen ambassador"
 )

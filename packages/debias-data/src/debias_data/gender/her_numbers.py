@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from debias_data.gender.phrases import ends_here, is_number, subject_is_she
 from debias_data.gender.tokens import Document
 from debias_data.gender.words import (
@@ -14,7 +16,7 @@ from debias_data.gender.words import (
     word_set,
 )
 
-_TIMED = word_set("take takes took taken taking last lasts lasted lasting")
+_TIMED: Final = word_set("take takes took taken taking last lasts lasted lasting")
 
 
 def before_number(document: Document, index: int) -> tuple[bool, float] | None:  # noqa: PLR0911 - one return a rule
@@ -48,7 +50,7 @@ def _is_timed(document: Document, index: int, unit: str) -> bool:
 
 def _is_price(document: Document, index: int) -> bool:
     """Whether an amount of money at `index` is paid, `$5 for …`, and not a thing, `$5 bill`."""
-    return "$" in document.gaps[index] and (
+    return "$" in document.gap_before(index) and (
         ends_here(document, index)
         or document.lower(index + 1) in {"for", "per", "a", "an", "each", "every", "to", "as", "if"}
     )

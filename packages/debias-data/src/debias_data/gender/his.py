@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from debias_data.gender.phrases import FUNCTION_WORDS, ends_here, is_number
 from debias_data.gender.tokens import PROTECTED, Document
 from debias_data.gender.words import (
@@ -17,12 +19,14 @@ from debias_data.gender.words import (
     word_set,
 )
 
-_OWNERS = word_set("mine yours hers ours theirs")
-_PAST_LIKE_BASE = word_set("cost cut hit hurt put set beat let read shut quit")
-_OWNED = word_set("after before over under about then once so up") | (
+_OWNERS: Final = word_set("mine yours hers ours theirs")
+_PAST_LIKE_BASE: Final = word_set("cost cut hit hurt put set beat let read shut quit")
+_OWNED: Final = word_set("after before over under about then once so up") | (
     ADVERBS - {"too", "also", "instead", "alone"}
 )
-_AFTER_PHRASE = DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | {"too", "also", "instead"}
+_AFTER_PHRASE: Final = (
+    DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | {"too", "also", "instead"}
+)
 
 
 def his_stands_alone(document: Document, index: int) -> tuple[bool, float]:  # noqa: C901, PLR0911 - one return a rule

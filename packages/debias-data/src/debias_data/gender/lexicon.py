@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Final, Literal
 
 from debias_data.gender.types import Gender
 
@@ -29,7 +29,7 @@ class Entry:
     flags: frozenset[str] = frozenset()
 
 
-_PRONOUNS: tuple[tuple[str, Gender, str | None], ...] = (
+_PRONOUNS: Final[tuple[tuple[str, Gender, str | None], ...]] = (
     ("he", "male", "she"),
     ("him", "male", "her"),
     ("his", "male", None),
@@ -39,7 +39,7 @@ _PRONOUNS: tuple[tuple[str, Gender, str | None], ...] = (
     ("hers", "female", "his"),
     ("herself", "female", "himself"),
 )
-_TITLES: tuple[tuple[str, Gender, str], ...] = (
+_TITLES: Final[tuple[tuple[str, Gender, str], ...]] = (
     ("mr", "male", "ms"),
     ("ms", "female", "mr"),
     ("mrs", "female", "mr"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from debias_data.gender.labelling import label
 from debias_data.gender.names import name_table
 from debias_data.gender.reader import read
 from debias_data.gender.types import Gender, MarkResult, Refusal
 
 # {name}, {she}, {her} (possessive) and {woman} are filled for each gender.
-_FRAMES = (
+_FRAMES: Final = (
     "{name} is working on a problem in {her} notebook. {text}",
     "{name}, a young {woman}, is given this problem by {her} teacher. {text}",
     "{name} reads a problem and {she} wants to solve it. {text}",
@@ -18,11 +20,11 @@ _FRAMES = (
     "As {she} prepares for an exam, {name} meets this problem. {text}",
     "{name} is sure that {she} can solve this problem. {text}",
 )
-_WORDS: dict[Gender, dict[str, str]] = {
+_WORDS: Final[dict[Gender, dict[str, str]]] = {
     "female": {"she": "she", "her": "her", "woman": "woman"},
     "male": {"she": "he", "her": "his", "woman": "man"},
 }
-_COMMON_NAMES = 64
+_COMMON_NAMES: Final = 64
 
 
 def mark(text: str, *, variant: int = 0) -> MarkResult | Refusal:

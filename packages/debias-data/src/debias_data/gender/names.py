@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from debias_data.gender.generic import is_said_to_be_a_thing
 from debias_data.gender.lexicon import read_table
@@ -54,29 +55,29 @@ def lookup_form(word: str) -> str:
     return word.capitalize() if len(word) > 1 and word.isupper() else word
 
 
-MONTHS = {"April", "May", "June", "August"}
-_BEFORE_MONTH = word_set(
+MONTHS: Final = {"April", "May", "June", "August"}
+_BEFORE_MONTH: Final = word_set(
     "in on by last next since until till of this early late mid during from through to between "
     "and every each before after for than"
 )
-_BEFORE_MONTH_ALONE = _BEFORE_MONTH - word_set("by from to between and than for with")
-_TITLES = word_set("mr mrs ms miss dr prof professor mister sir madam dame lord lady")
-_SURNAME_TITLES = word_set(
+_BEFORE_MONTH_ALONE: Final = _BEFORE_MONTH - word_set("by from to between and than for with")
+_TITLES: Final = word_set("mr mrs ms miss dr prof professor mister sir madam dame lord lady")
+_SURNAME_TITLES: Final = word_set(
     "mr mrs ms miss mister dr doctor prof professor president senator judge justice governor "
     "mayor general colonel major lieutenant sergeant detective officer congressman "
     "congresswoman chancellor secretary principal inspector"
 )
-_PLACE_BEFORE = word_set(
+_PLACE_BEFORE: Final = word_set(
     "st saint mount mt lake fort ft port san santa cape camp point new north south east west "
     "university hotel hurricane cyclone storm"
 )
-_PLACE_AFTER = word_set(
+_PLACE_AFTER: Final = word_set(
     "street st avenue ave road rd river lake island islands county city park falls beach bridge "
     "boulevard blvd drive lane hill hills valley creek mountain bay harbor harbour high school "
     "university college hospital elementary inc corp company ltd llc hotel theorem law stadium "
     "hall museum library airport station state"
 )
-_NOT_GIVEN = word_set(
+_NOT_GIVEN: Final = word_set(
     "monday tuesday wednesday thursday friday saturday sunday january february march april may "
     "june july august september october november december mr mrs ms dr english math science if "
     "when while since because after before although though then so and but or suppose let "
@@ -117,7 +118,7 @@ def is_name_again(document: Document, index: int, accepted: frozenset[int]) -> b
         index: of the word.
         accepted: the indices of the words that were taken for names.
     """
-    adjacent = index - 1 in accepted and not document.gaps[index].strip()
+    adjacent = index - 1 in accepted and not document.gap_before(index).strip()
     return not adjacent and not _is_part_of_place(document, index)
 
 
@@ -151,7 +152,7 @@ def is_name(document: Document, index: int, *, is_word: bool, known: Set[str]) -
     return _acts_like_subject(document, index)
 
 
-_NOT_SUBJECT = (DETERMINERS | PRONOUNS) - {"it"}
+_NOT_SUBJECT: Final = (DETERMINERS | PRONOUNS) - {"it"}
 
 
 def _acts_like_subject(document: Document, index: int) -> bool:
@@ -177,7 +178,7 @@ def starts_sentence(document: Document, index: int) -> bool:
     """Whether the word at `index` begins a sentence, a line, a quotation or a bracket."""
     if index == 0:
         return True
-    gap = document.gaps[index]
+    gap = document.gap_before(index)
     if not gap.strip():
         return "\n" in gap
     if document.lower(index - 1) in _ABBREVIATIONS and gap.strip() == ".":
@@ -185,8 +186,8 @@ def starts_sentence(document: Document, index: int) -> bool:
     return any(char in _SENTENCE_EDGES for char in gap)
 
 
-_ABBREVIATIONS = word_set("mr mrs ms dr prof st sr jr lt sgt capt col gen rev gov sen rep")
-_SENTENCE_EDGES = frozenset('.?!:;"“”‘(*•…\n—–\x01')
+_ABBREVIATIONS: Final = word_set("mr mrs ms dr prof st sr jr lt sgt capt col gen rev gov sen rep")
+_SENTENCE_EDGES: Final = frozenset('.?!:;"“”‘(*•…\n—–\x01')
 
 
 def _is_among_capitals(document: Document, index: int) -> bool:
@@ -214,7 +215,7 @@ def _is_month(document: Document, index: int, *, shown: bool) -> bool:
 
 def _is_part_of_place(document: Document, index: int) -> bool:
     if document.lower(index - 1) in _PLACE_BEFORE and document.word(index - 1)[0].isupper():
-        return document.gaps[index].strip() in {"", "."} or _precedes_place(document, index)
+        return document.gap_before(index).strip() in {"", "."} or _precedes_place(document, index)
     return _precedes_place(document, index)
 
 
@@ -231,7 +232,7 @@ def _is_surname(document: Document, index: int) -> bool:  # noqa: PLR0911 - one 
     lower = before.lower()
     if not before[:1].isupper() and lower != "president":
         return False
-    gap = document.gaps[index]
+    gap = document.gap_before(index)
     if gap.strip() not in {"", "."} or "\n" in gap:
         return False
     if lower in _SURNAME_TITLES and (before[:1].isupper() or lower == "president"):
@@ -254,24 +255,13 @@ def _is_surname(document: Document, index: int) -> bool:  # noqa: PLR0911 - one 
     return lower not in PREPOSITIONS
 
 
-UNISEX = word_set(
+UNISEX: Final = word_set(
     "Alex Taylor Jordan Casey Sam Jamie Morgan Riley Avery Quinn Rowan Skyler Dakota Reese "
     "Peyton Parker Cameron Hayden Drew Charlie Frankie Jessie Jackie Robin Terry Pat Chris Lee "
     "Leslie Shannon Tracy Kelly Kim Dana Ashton Blake Finley Emerson Kendall Sage River Ariel "
     "Angel Marion Shelby Kerry Jody Corey Kai Noel Dominique Billie Jean Ash Sasha Andrea "
     "Willie Kit Lane"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NameMap:
-    """Which name replaces which in one document; distinct names get distinct ones."""
-
-    replacements: Mapping[str, str]
-
-    def replace(self, name: str) -> str:
-        """The counterpart of a name as it is written in the text."""
-        return self.replacements[lookup_form(name)]
 
 
 def pair_by_length(length: Callable[[str], int]) -> dict[str, str]:
@@ -307,8 +297,8 @@ def assign(
     *,
     is_taken: Callable[[str], bool],
     opposites: Mapping[str, str] | None = None,
-) -> NameMap:
-    """Built-in counterparts for `names`, none of which `is_taken`.
+) -> dict[str, str]:
+    """Name → built-in counterpart for `names`; they differ, and none `is_taken`.
 
     A counterpart that the text already uses for somebody who keeps the name gives way to the next
     free name of the table.
@@ -331,4 +321,4 @@ def assign(
             choice = next(free)
         used.add(choice)
         result[name] = choice
-    return NameMap(result)
+    return result

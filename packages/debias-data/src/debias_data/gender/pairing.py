@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from debias_data.gender.lexicon import Entry
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from debias_data.gender.reader import Marker
     from debias_data.gender.tokens import Document
 
-_DIRECT = re.compile(r"\s*/\s*|\s*\(\s*(?:or\s+)?|\s*,?\s*or\s+", re.IGNORECASE)
-_PAIRED_KINDS = {"pronoun", "title", "address"}  # his or her, Mr. or Ms., Sir or Madam
-_SPLIT_SHE = re.compile(r"[sS]\s*/\s*$|\([sS]\)\s*$")
+_DIRECT: Final = re.compile(r"\s*/\s*|\s*\(\s*(?:or\s+)?|\s*,?\s*or\s+", re.IGNORECASE)
+_PAIRED_KINDS: Final = {"pronoun", "title", "address"}  # his or her, Mr. or Ms., Sir or Madam
+_SPLIT_SHE: Final = re.compile(r"[sS]\s*/\s*$|\([sS]\)\s*$")
 
 
 def flag_paired(document: Document, markers: Sequence[Marker]) -> None:

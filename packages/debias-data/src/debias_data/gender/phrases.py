@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from debias_data.gender.tokens import PROTECTED, Document
 from debias_data.gender.words import (
     ADVERBS,
@@ -14,10 +16,10 @@ from debias_data.gender.words import (
     word_set,
 )
 
-FUNCTION_WORDS = DETERMINERS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | PRONOUNS | ADVERBS
+FUNCTION_WORDS: Final = DETERMINERS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | PRONOUNS | ADVERBS
 
 
-_CLOSING = frozenset(".,;:!?)]}\n—–…")
+_CLOSING: Final = frozenset(".,;:!?)]}\n—–…")
 
 
 def ends_here(document: Document, index: int) -> bool:
@@ -48,7 +50,7 @@ def subject_is_she(document: Document, index: int) -> bool:
     return False
 
 
-AFTER_OBJECT = word_set(
+AFTER_OBJECT: Final = word_set(
     "a an the this these those some any another each what how why where when if whether who "
     "whom because while as than to for from in on at by with about of into onto over since "
     "during through against around away again too also instead anymore there here today "

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-_ENVIRONMENTS_OF_PROSE = (
+_ENVIRONMENTS_OF_PROSE: Final = (
     r"(?!(?:itemize|enumerate|description|center|quote|quotation|document|flushleft|flushright|"
     r"minipage|flushleft|theorem|proof|problem|solution)\b)"
 )
-_EXTENSION = r"\.(?:py|txt|csv|json|com|org|net|edu|jpg|png|html|java|cpp|exe|pdf|md)\b"
-_EXTENSIONS = re.compile(_EXTENSION)
-_CALL = re.compile(r"\((?<=\w\()")
-_LETTERS_AROUND_A_DOT = re.compile(r"\.(?<=[a-z]\.)[a-z]")
-_CODE_AT_START = re.compile(r"\s*(?:import|from|>>>)")
-_CODE_ON_A_LINE = re.compile(r"\n\s*(?:import|from|>>>)")
+_EXTENSION: Final = r"\.(?:py|txt|csv|json|com|org|net|edu|jpg|png|html|java|cpp|exe|pdf|md)\b"
+_EXTENSIONS: Final = re.compile(_EXTENSION)
+_CALL: Final = re.compile(r"\((?<=\w\()")
+_LETTERS_AROUND_A_DOT: Final = re.compile(r"\.(?<=[a-z]\.)[a-z]")
+_CODE_AT_START: Final = re.compile(r"\s*(?:import|from|>>>)")
+_CODE_ON_A_LINE: Final = re.compile(r"\n\s*(?:import|from|>>>)")
 
 
 class _Kind(NamedTuple):
@@ -39,7 +39,7 @@ class _Kind(NamedTuple):
 
 
 # In the order in which they are tried.
-_KINDS = (
+_KINDS: Final = (
     _Kind(("`",), r"```.*?(?:```|\Z) | ``[^\n]+?`` | `[^`\n]+`"),
     _Kind(("~~~",), r"~~~.*?(?:~~~|\Z)"),
     _Kind(("[asy]",), r"\[asy\].*?(?:\[/asy\]|\Z)"),
@@ -96,12 +96,14 @@ _KINDS = (
     ),
     _Kind(("_",), r"(?:\w*_\w+|\w+_)", starts_a_word=True),
 )
-_FLAGS = re.VERBOSE | re.DOTALL | re.MULTILINE
-_BITS = tuple((kind.sign, 1 << number) for number, kind in enumerate(_KINDS))
-_SIGNS = tuple((part, bit) for sign, bit in _BITS if isinstance(sign, tuple) for part in sign)
-_SIGN_PATTERNS = tuple((sign, bit) for sign, bit in _BITS if isinstance(sign, re.Pattern))
-_STARTS_A_LINE = sum(1 << number for number, kind in enumerate(_KINDS) if kind.starts_a_line)
-_STARTS_A_WORD = sum(1 << number for number, kind in enumerate(_KINDS) if kind.starts_a_word)
+_FLAGS: Final = re.VERBOSE | re.DOTALL | re.MULTILINE
+_BITS: Final = tuple((kind.sign, 1 << number) for number, kind in enumerate(_KINDS))
+_SIGNS: Final = tuple(
+    (part, bit) for sign, bit in _BITS if isinstance(sign, tuple) for part in sign
+)
+_SIGN_PATTERNS: Final = tuple((sign, bit) for sign, bit in _BITS if isinstance(sign, re.Pattern))
+_STARTS_A_LINE: Final = sum(1 << number for number, kind in enumerate(_KINDS) if kind.starts_a_line)
+_STARTS_A_WORD: Final = sum(1 << number for number, kind in enumerate(_KINDS) if kind.starts_a_word)
 
 
 def has_sign(text: str) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from itertools import compress
 from operator import attrgetter
+from typing import Final
 
 from debias_data.gender.context import is_marker
 from debias_data.gender.fixed import is_fixed
@@ -17,9 +17,10 @@ from debias_data.gender.names import (
     starts_sentence,
 )
 from debias_data.gender.pairing import flag_paired
+from debias_data.gender.protected import has_sign
 from debias_data.gender.screening import may_be_found
 from debias_data.gender.tokens import Document, tokenize
-from debias_data.gender.types import Gender, Span
+from debias_data.gender.types import Gender, PlainSpan, Span
 from debias_data.gender.vocabulary import Piece, Spelt, SpeltName, name_among, vocabulary
 
 _Found = tuple[int, Spelt]
@@ -73,7 +74,7 @@ class Reading:
 
     @property
     def document(self) -> Document:
-        """The words of the text; most texts in which nothing was found are never cut into them."""
+        """The words of the text; a text that was screened out is cut into them when asked for."""
         document = self._document
         if document is None:
             document = self._document = tokenize(self.text)
@@ -85,12 +86,16 @@ class Reading:
 
     def spans(self) -> tuple[Span, ...]:
         """The markers that count, as spans of the text."""
+        return tuple(Span(*span) for span in self.plain_spans())
+
+    def plain_spans(self) -> list[PlainSpan]:
+        """`spans`, each as a plain tuple."""
         text = self.text
-        return tuple(
-            Span(m.start, m.stop, text[m.start : m.stop], m.gender)
+        return [
+            (m.start, m.stop, text[m.start : m.stop], m.gender)
             for m in self.markers
             if not m.is_paired
-        )
+        ]
 
 
 def read(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Reading:
@@ -100,12 +105,16 @@ def read(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Readi
         text: any text.
         extra_names: names beyond the built-in table, with their genders.
     """
-    if not extra_names and not may_be_found(text):
-        return Reading(text, None, [])
+    if not extra_names and has_sign(text) and not may_be_found(text):
+        return Reading(text, None, [])  # cutting it would take longer than screening it
+    return read_unscreened(text, extra_names=extra_names)
+
+
+def read_unscreened(text: str, *, extra_names: Mapping[str, Gender] | None = None) -> Reading:
+    """`read` for a text in which something is likely to be found."""
     document = tokenize(text)
-    spelt = list(map(vocabulary().__getitem__, document.words))
-    hits = list(compress(range(len(spelt)), spelt))
-    found = [(index, kind) for index in hits if (kind := spelt[index]) is not None]
+    spelt = map(vocabulary().__getitem__, document.words)
+    found = [(index, kind) for index, kind in enumerate(spelt) if kind is not None]
     if extra_names:
         return _read(document, found, _candidates_among(document, extra_names))
     return _read(document, found, _named(found))
@@ -173,7 +182,7 @@ def _candidates_among(document: Document, extra: Mapping[str, Gender]) -> list[_
     return [(index, name) for index, name in found if name is not None]
 
 
-_NOBODY: Set[str] = frozenset()
+_NOBODY: Final[Set[str]] = frozenset()
 
 
 def _names(document: Document, candidates: list[_Candidate]) -> list[Marker]:

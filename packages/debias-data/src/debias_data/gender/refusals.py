@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from typing import Final
 
 from debias_data.gender.lexicon import read_table
 from debias_data.gender.tokens import Document
 
-_SEX_BOUND = re.compile(
+_SEX_BOUND: Final = re.compile(
     r"""\b(
         (?:im)?pregnan\w* | breast-?\s?fe(?:e?d)\w* | breast\s+(?:milk|cancer)
       | lactat(?:e|es|ed|ing|ion)
@@ -32,7 +33,7 @@ _SEX_BOUND = re.compile(
 
 # One word of every expression above. The expressions are many and the words few, so most texts are
 # never searched for the expressions.
-_SEX_BOUND_WORD = re.compile(
+_SEX_BOUND_WORD: Final = re.compile(
     r"""(?: (?:im)?pregnan\w* | breast\w* | lactat\w+ | (?:child)?birth | birthing | labou?r
       | miscarr\w+ | abortion | c-section | ca?esarean | menstru\w+ | menopaus\w+
       | ovar(?:y|ies|ian) | ovulat\w+ | uter(?:us|ine) | womb | cervi(?:x|cal) | vagina\w*
@@ -91,13 +92,16 @@ def _pattern_of(names: tuple[str, ...]) -> re.Pattern[str]:
     )
 
 
-def real_person(document: Document) -> str | None:
-    """The first real person named in the text, or None."""
+def real_person(document: Document, places: Iterable[int]) -> str | None:
+    """The first real person named in the text, or None.
+
+    Args:
+        document: the text.
+        places: indices of the words that may be last names (`is_of_person`).
+    """
     persons = _persons()
-    lowers = map(document.lower, range(len(document.words)))
-    present = dict.fromkeys(lower.removesuffix("'s") for lower in lowers)
-    found = [name for last in present if last in persons for name in persons[last]]
-    if not found:
-        return None
-    match = _pattern_of(tuple(sorted(found))).search(document.text)
+    last = {document.lower(place).removesuffix("'s") for place in places}
+    text = document.text
+    found = sorted(name for one in last for name in persons[one] if name in text)
+    match = _pattern_of(tuple(found)).search(text) if found else None
     return (match[1] or match[2]) if match else None

@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Final
 
 from debias_data.gender.lexicon import lexicon
 from debias_data.gender.names import name_table
 from debias_data.gender.refusals import is_of_sex_bound, last_names
+from debias_data.remembering import Remembered
 
-_MAX_SPELLINGS = 1 << 17
-_MAX_LENGTH = 40
-_LETTERS = re.compile("[a-z]+")
-_BOUND_BEHIND_A_HYPHEN = "section"  # c-section: what is in it counts with its hyphen only
+_LETTERS: Final = re.compile("[a-z]+")
+_BOUND_BEHIND_A_HYPHEN: Final = "section"  # c-section: what is in it counts with its hyphen only
 # All that is no letter becomes a space.
-_ONLY_LETTERS = bytes(
+_ONLY_LETTERS: Final = bytes(
     code if chr(code).isalpha() and code < 128 else ord(" ") for code in range(256)
 )
 
@@ -32,24 +32,13 @@ def may_be_found(text: str) -> bool:
     return any(map(_lookup(), text.encode("ascii").translate(_ONLY_LETTERS).split()))
 
 
-class _Screen(dict[bytes, bool]):
-    """Every run of letters met so far, with whether it may belong to something."""
-
-    def __missing__(self, run: bytes) -> bool:
-        found = _may_be_something(run.decode("ascii"))
-        if len(run) <= _MAX_LENGTH:
-            if len(self) >= _MAX_SPELLINGS:
-                self.clear()
-            self[run] = found
-        return found
-
-
 @cache
 def _lookup() -> Callable[[bytes], bool]:
-    return _Screen().__getitem__
+    return Remembered(_may_be_something).__getitem__
 
 
-def _may_be_something(run: str) -> bool:
+def _may_be_something(letters: bytes) -> bool:
+    run = letters.decode("ascii")
     lower = run.lower()
     if lower in _runs_of_forms() or (run[0].isupper() and lower in _runs_of_names()):
         return True

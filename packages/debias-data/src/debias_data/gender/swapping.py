@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from debias_data.gender.lexicon import Entry
 from debias_data.gender.names import (
     NameEntry,
-    NameMap,
     assign,
     lookup_form,
     name_table,
@@ -19,7 +18,7 @@ from debias_data.gender.pronouns import choose
 from debias_data.gender.reader import Marker, Reading, read, read_changed
 from debias_data.gender.refusals import real_person, sex_bound
 from debias_data.gender.tokens import Document
-from debias_data.gender.types import OPPOSITE, Gender, Refusal, Span, SwapResult, Target
+from debias_data.gender.types import OPPOSITE, Gender, PlainSpan, Refusal, Span, SwapResult, Target
 
 
 def swap(
@@ -57,25 +56,44 @@ def swap(
     if to != "swap" and len(genders) > 1:
         words = ", ".join(span.text for span in reading.spans()[:6])
         return Refusal("mixed", f"markers of both genders: {words}")
-    return _why_not(reading) or _apply(reading, _name_map([reading], names, opposites))[0]
+    refusal = _why_not(reading)
+    if refusal is not None:
+        return refusal
+    found = _apply(reading, _name_map([reading], names, opposites))
+    return SwapResult(found.text, tuple(Span(*span) for span in found.spans), found.confidence)
+
+
+class Swapped:
+    """A reading's text with its markers replaced.
+
+    Attributes:
+        text, spans, confidence: as in `SwapResult`, where the spans are plain tuples.
+        changed: the words that changed, by index; None where more than words did.
+    """
+
+    __slots__ = ("changed", "confidence", "spans", "text")
+
+    def __init__(
+        self,
+        text: str,
+        spans: list[PlainSpan],
+        confidence: float,
+        changed: Mapping[int, str] | None,
+    ) -> None:
+        self.text, self.spans, self.confidence, self.changed = text, spans, confidence, changed
+
+    def read_again(self, given: Reading) -> Reading:
+        """The new text read; `given` is what was read of the one it was made from."""
+        if self.changed is None:
+            return read(self.text)
+        return read_changed(given, self.changed, self.text)
 
 
 class Together(NamedTuple):
-    """A problem and its solution, swapped.
+    """A problem and its solution, swapped."""
 
-    Attributes:
-        changed: the words of the problem that changed, by index; None where more than words did.
-    """
-
-    prompt: SwapResult
-    reference: SwapResult | None
-    changed: Mapping[int, str] | None
-
-    def read_prompt(self, given: Reading) -> Reading:
-        """The new problem read again; `given` is what was read of the one it was made from."""
-        if self.changed is None:
-            return read(self.prompt.text)
-        return read_changed(given, self.changed, self.prompt.text)
+    prompt: Swapped
+    reference: Swapped | None
 
 
 def swap_together(
@@ -88,16 +106,19 @@ def swap_together(
         if refusal is not None:
             return refusal
     mapping = _name_map(readings, None, opposites)
-    first, changed = _apply(prompt, mapping)
-    second = _apply(reference, mapping)[0] if reference is not None else None
-    return Together(first, second, changed)
+    return Together(
+        _apply(prompt, mapping), _apply(reference, mapping) if reference is not None else None
+    )
 
 
 def _why_not(reading: Reading) -> Refusal | None:
     bound = sex_bound(reading.document) if reading.has_sex_bound else None
     if bound is not None:
         return Refusal("sex_bound", bound)
-    person = real_person(reading.document) if reading.has_person else None
+    if not reading.has_person:
+        return None
+    places = [index for index, spelt in reading.found if spelt.is_of_person]
+    person = real_person(reading.document, places)
     return Refusal("real_person", person) if person is not None else None
 
 
@@ -114,50 +135,46 @@ def _extra_names(names: Mapping[str, str] | None, to: Target) -> dict[str, Gende
     return extra
 
 
-def _changing(reading: Reading) -> list[Marker]:
-    return [marker for marker in reading.markers if not marker.is_paired]
-
-
-_NO_NAMES = NameMap({})
+_NO_NAMES: Final[Mapping[str, str]] = {}
 
 
 def _name_map(
     readings: Sequence[Reading],
     names: Mapping[str, str] | None,
     opposites: Mapping[str, str] | None = None,
-) -> NameMap:
-    if not any(isinstance(m.entry, NameEntry) for reading in readings for m in reading.markers):
-        return _NO_NAMES
+) -> Mapping[str, str]:
     present: dict[str, None] = {}
-    swapped: list[set[int]] = []
     for reading in readings:
-        named = {m.word: m.entry.name for m in _changing(reading) if isinstance(m.entry, NameEntry)}
-        present.update(dict.fromkeys(named.values()))
-        swapped.append(set(named))
+        for marker in reading.markers:
+            if isinstance(marker.entry, NameEntry):
+                present[marker.entry.name] = None
+    if not present:
+        return _NO_NAMES
     if names is not None:
-        return NameMap({name: names[name] for name in present if name in names})
+        return {name: names[name] for name in present if name in names}
 
     def is_taken(name: str) -> bool:
-        return any(
-            name in reading.text
-            and any(
-                index not in indices and lookup_form(split_possessive(word)[0]) == name
-                for index, word in enumerate(reading.document.words)
-            )
-            for reading, indices in zip(readings, swapped, strict=True)
-        )
+        return any(name in reading.text and _keeps_name(reading, name) for reading in readings)
 
     return assign(present, is_taken=is_taken, opposites=opposites)
 
 
-def _apply(reading: Reading, mapping: NameMap) -> tuple[SwapResult, Mapping[int, str] | None]:
-    """The swapped text, and the words in it that changed; None where more than words did."""
+def _keeps_name(reading: Reading, name: str) -> bool:
+    """Whether `name` stands in the text where it is no marker, and stays."""
+    swapped = {m.word for m in reading.markers if isinstance(m.entry, NameEntry)}
+    return any(
+        index not in swapped and lookup_form(split_possessive(word)[0]) == name
+        for index, word in enumerate(reading.document.words)
+    )
+
+
+def _apply(reading: Reading, mapping: Mapping[str, str]) -> Swapped:
     if not reading.markers:
-        return SwapResult(reading.text, (), 1.0), {}
+        return Swapped(reading.text, [], 1.0, {})
     document = reading.document
     text, words, starts = document.text, document.words, document.starts
     pieces: list[str] = []
-    spans: list[Span] = []
+    spans: list[PlainSpan] = []
     changed: dict[int, str] = {}
     only_words = True
     position = length = 0
@@ -184,13 +201,12 @@ def _apply(reading: Reading, mapping: NameMap) -> tuple[SwapResult, Mapping[int,
         changed[index] = words[index][:at] + replacement + words[index][at + len(form) :]
         start = length + len(before)
         shown = replacement + tail.shown
-        spans.append(Span(start, start + len(shown), shown, OPPOSITE[marker.gender]))
+        spans.append((start, start + len(shown), shown, OPPOSITE[marker.gender]))
         pieces += (before, replacement, tail.written)
         length = start + len(replacement) + len(tail.written)
         position = last + tail.consumed
     pieces.append(text[position:])
-    result = SwapResult("".join(pieces), tuple(spans), confidence)
-    return result, (changed if only_words else None)
+    return Swapped("".join(pieces), spans, confidence, changed if only_words else None)
 
 
 class _Tail(NamedTuple):
@@ -201,7 +217,7 @@ class _Tail(NamedTuple):
     consumed: int
 
 
-_NO_TAIL = _Tail("", "", 0)
+_NO_TAIL: Final = _Tail("", "", 0)
 
 
 def _tail(text: str, marker: Marker, form: str, replacement: str) -> _Tail:
@@ -241,14 +257,12 @@ def _plural_tail(rest: str, form: str, replacement: str) -> _Tail:
 
 
 def _counterpart(
-    reading: Reading, marker: Marker, form: str, mapping: NameMap
+    reading: Reading, marker: Marker, form: str, mapping: Mapping[str, str]
 ) -> tuple[str, float]:
     """What stands for the marked form, in whatever case, and how sure that is."""
     entry = marker.entry
     if not isinstance(entry, Entry):
-        if lookup_form(form) not in mapping.replacements:
-            return form, 1.0
-        return mapping.replace(form), 1.0
+        return mapping.get(lookup_form(form), form), 1.0
     if entry.form == "sir" and reading.document.word(marker.word + 1)[:1].isupper():
         return "dame", 1.0  # Sir Thomas, Dame Sarah
     if entry.form == "mr" and _is_beside_mrs(reading.document, marker.word):
@@ -274,8 +288,8 @@ def match_case(model: str, word: str) -> str:
     return word
 
 
-_SILENT_H = ("heir", "honest", "hour", "honor", "honour")
-_CONSONANT_VOWELS = ("uni", "use", "eu", "one", "once", "ut", "ur")
+_SILENT_H: Final = ("heir", "honest", "hour", "honor", "honour")
+_CONSONANT_VOWELS: Final = ("uni", "use", "eu", "one", "once", "ut", "ur")
 
 
 def _sounds_like_vowel(word: str) -> bool:

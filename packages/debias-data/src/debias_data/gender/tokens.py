@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import accumulate
+from typing import Final
 
 from debias_data.gender.protected import (
     has_line,
@@ -25,50 +25,58 @@ from debias_data.gender.protected import (
 )
 
 # A protected span in a gap reads as this character, the edge of \text{…} as the next.
-PROTECTED = "\x00"
-EDGE = "\x01"
+PROTECTED: Final = "\x00"
+EDGE: Final = "\x01"
 # Covers the rest of a protected span, so that a covered text is as long as the text.
-_COVER = "\x02"
+_COVER: Final = "\x02"
 
-_TAIL = r"[\w\u0300-\u036f]"
-_WORD = rf"[^\W_]{_TAIL}*(?:[-'’](?=[^\W\d_]){_TAIL}+)*"
-_SPLIT = re.compile(f"({_WORD})")
-# The same on ASCII: a set of characters is tested faster than a property.
-_SPLIT_ASCII = re.compile(r"([0-9A-Za-z][0-9A-Za-z_]*(?:[-'](?=[A-Za-z])[0-9A-Za-z_]+)*)")
-_TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|textsf|textnormal|mbox|emph)\s*\{")
+_TAIL: Final = r"[\w\u0300-\u036f]"
+_WORD: Final = rf"[^\W_]{_TAIL}*(?:[-'’](?=[^\W\d_]){_TAIL}+)*"
+_FIND_WORDS: Final = re.compile(_WORD).findall
+# In ASCII, `-` and `'` join words only between a letter or digit and a letter; all else that is no
+# letter and no digit parts them. (`_` does neither: it makes a protected span.)
+_PARTING_JOINERS: Final = re.compile(r"['-](?:(?![A-Za-z])|(?<![0-9A-Za-z].))", re.DOTALL)
+_ONLY_WORDS: Final = bytes(
+    code if code < 128 and (chr(code).isalnum() or chr(code) in "-'") else ord(" ")
+    for code in range(256)
+)
+_TEXT_COMMAND: Final = re.compile(
+    r"\\(?:text|textbf|textit|textrm|textsf|textnormal|mbox|emph)\s*\{"
+)
 
 
 class Document:
-    """The words of a text in order.
+    """The words of a text in order, with gaps before, between and after them.
 
     Attributes:
         text: the text.
         words: as they stand in it.
-        gaps: `gaps[i]` stands before word i; the last one is after the last word.
     """
 
-    __slots__ = ("_has_typographic", "_parts", "_starts", "gaps", "text", "words")
+    __slots__ = ("_covered", "_gaps", "_has_typographic", "_origin", "_starts", "text", "words")
 
     def __init__(
         self,
         text: str,
         words: list[str],
-        gaps: list[str],
         *,
-        parts: list[str] | None = None,
+        covered: str = "",
+        gaps: list[str] | None = None,
         starts: list[int] | None = None,
+        origin: Document | None = None,
     ) -> None:
-        """Wrap the words of `text`; where they stand is known, or follows from `parts`.
+        """Wrap the words of `text`; where they stand is known, or is found when asked for.
 
         Args:
             text: the text.
             words: its words.
+            covered: the text with its protected spans covered, where `gaps` are not known.
             gaps: one more than words.
-            parts: a gap, a word, a gap … of the lengths that they have in the text.
             starts: offsets of the words.
+            origin: has the same gaps, and other words at some places.
         """
-        self.text, self.words, self.gaps = text, words, gaps
-        self._parts, self._starts = parts, starts
+        self.text, self.words = text, words
+        self._covered, self._gaps, self._starts, self._origin = covered, gaps, starts, origin
         self._has_typographic = "’" in text
 
     @property
@@ -76,17 +84,38 @@ class Document:
         """Character offsets of the words; worked out when asked for, since most are not."""
         starts = self._starts
         if starts is None:
-            starts = self._starts = list(accumulate(map(len, self._parts or ())))[::2]
+            origin = self._origin
+            starts = self._found_starts() if origin is None else self._moved_starts(origin)
+            self._starts = starts
+        return starts
+
+    def _found_starts(self) -> list[int]:
+        # What is between two words has no letter or digit, so that a word is found where it is.
+        covered = self._covered
+        starts: list[int] = []
+        position = 0
+        for word in self.words:
+            position = covered.find(word, position)
+            starts.append(position)
+            position += len(word)
+        return starts
+
+    def _moved_starts(self, origin: Document) -> list[int]:
+        starts: list[int] = []
+        moved = 0
+        for start, before, word in zip(origin.starts, origin.words, self.words, strict=True):
+            starts.append(start + moved)
+            moved += len(word) - len(before)
         return starts
 
     def with_words(self, changed: Mapping[int, str], text: str) -> Document:
         """The words of `text`, in which only the words at these indices are other ones."""
-        if self._parts is None:
+        if self._gaps is not None:
             return tokenize(text)
-        words, parts = self.words.copy(), self._parts.copy()
+        words = self.words.copy()
         for index, word in changed.items():
-            words[index] = parts[2 * index + 1] = word
-        return Document(text, words, self.gaps, parts=parts)
+            words[index] = word
+        return Document(text, words, origin=self)
 
     def lower(self, index: int) -> str:
         """The word at `index` in lower case, `’` made plain, or nothing beyond the ends."""
@@ -99,35 +128,49 @@ class Document:
         """The word at `index`, or nothing beyond the ends."""
         return self.words[index] if 0 <= index < len(self.words) else ""
 
+    def gap_before(self, index: int) -> str:
+        """What stands between the word at `index` and the one before; the edges count as words."""
+        if self._origin is not None:
+            return self._origin.gap_before(index)
+        if self._gaps is not None:
+            return self._gaps[index]
+        words, starts = self.words, self.starts
+        first = starts[index - 1] + len(words[index - 1]) if index else 0
+        last = starts[index] if index < len(words) else len(self._covered)
+        gap = self._covered[first:last]
+        return gap.replace(_COVER, "") if _COVER in gap else gap
+
     def gap_after(self, index: int) -> str:
         """What stands between the word at `index` and the next one."""
-        return self.gaps[index + 1]
+        return self.gap_before(index + 1)
 
 
 def tokenize(text: str) -> Document:
     """The words of `text` outside protected spans, with the gaps between them."""
     if not has_sign(text):
-        parts = _splitter(text).split(text)
-        return Document(text, parts[1::2], parts[::2], parts=parts)
+        return Document(text, _words_of(text), covered=text)
     all_kinds = possible_kinds(text)
     kinds = all_kinds if has_line(text) else without_lines(all_kinds)
     if not starts_a_word(kinds) and not ("\\" in text and _TEXT_COMMAND.search(text)):
         covered = pattern_of(kinds).sub(_cover, text) if kinds else text
-        parts = _splitter(covered).split(covered)
-        gaps = [gap.replace(_COVER, "") if _COVER in gap else gap for gap in parts[::2]]
-        return Document(text, parts[1::2], gaps, parts=parts)
+        return Document(text, _words_of(covered), covered=covered)
     cutter = _Cutter(text, all_kinds)
     cutter.add(0, len(text), kinds)
-    return Document(text, cutter.words, [*cutter.gaps, cutter.gap], starts=cutter.starts)
+    return Document(text, cutter.words, gaps=[*cutter.gaps, cutter.gap], starts=cutter.starts)
+
+
+def _words_of(text: str) -> list[str]:
+    """The words of a text without `_`."""
+    if not text.isascii():
+        return _FIND_WORDS(text)
+    if "'" in text or "-" in text:
+        text = _PARTING_JOINERS.sub(" ", text)
+    return text.encode("ascii").translate(_ONLY_WORDS).decode("ascii").split()
 
 
 def _cover(span: re.Match[str]) -> str:
     start, end = span.span()
     return PROTECTED + _COVER * (end - start - 1)
-
-
-def _splitter(text: str) -> re.Pattern[str]:
-    return _SPLIT_ASCII if text.isascii() else _SPLIT
 
 
 class _Cutter:
@@ -139,7 +182,6 @@ class _Cutter:
         self.gaps: list[str] = []
         self.starts: list[int] = []
         self.gap = ""
-        self._split = _splitter(text).split
 
     def add(self, start: int, end: int, kinds: int) -> None:
         """Add what is between two offsets, in which spans of `kinds` can be."""
@@ -174,15 +216,14 @@ class _Cutter:
         self.gap += self.text[position:end]
 
     def _add_plain(self, start: int, end: int) -> None:
-        parts = self._split(self.text[start:end])
-        if len(parts) == 1:
-            self.gap += parts[0]
-            return
-        self.gaps.append(self.gap + parts[0])
-        self.gaps += parts[2:-1:2]
-        self.gap = parts[-1]
-        self.words += parts[1::2]
-        self.starts += list(accumulate(map(len, parts), initial=start))[1:-1:2]
+        text = self.text[start:end]
+        piece = Document(text, _words_of(text), covered=text)
+        for index, first in enumerate(piece.starts):
+            self.gaps.append(self.gap + piece.gap_before(index))
+            self.starts.append(start + first)
+            self.gap = ""
+        self.words += piece.words
+        self.gap += piece.gap_before(len(piece.words))
 
     def _add_protected(self, start: int, end: int) -> None:
         r"""Add a protected span: one character of the gap, but for the prose in its `\text{}`."""

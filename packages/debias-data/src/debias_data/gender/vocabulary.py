@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Final
 
 from debias_data.gender.context import is_sure
 from debias_data.gender.fixed import is_ever_fixed
@@ -22,9 +23,7 @@ from debias_data.gender.names import (
 from debias_data.gender.refusals import is_of_person, is_of_sex_bound
 from debias_data.gender.types import Gender
 from debias_data.gender.words import word_set
-
-_MAX_SPELLINGS = 1 << 17
-_MAX_LENGTH = 40
+from debias_data.remembering import Remembered
 
 
 class Piece:
@@ -78,22 +77,10 @@ class Spelt:
         )
 
 
-class _Vocabulary(dict[str, Spelt | None]):
-    """Every spelling met so far, with None for those that are nothing."""
-
-    def __missing__(self, word: str) -> Spelt | None:
-        found = _spelt(word)
-        if len(word) <= _MAX_LENGTH:
-            if len(self) >= _MAX_SPELLINGS:
-                self.clear()
-            self[word] = found
-        return found
-
-
 @cache
 def vocabulary() -> Mapping[str, Spelt | None]:
     """What each word may be, by its spelling; any word can be asked for."""
-    return _Vocabulary()
+    return Remembered(_spelt)
 
 
 def _spelt(word: str) -> Spelt | None:
@@ -124,7 +111,7 @@ def name_among(word: str, extra: Mapping[str, Gender]) -> SpeltName | None:
     return SpeltName(base, entry, is_free=is_free, is_plain=is_plain)
 
 
-_UNREAD_BEFORE = word_set(
+_UNREAD_BEFORE: Final = word_set(
     "spider super bat iron ant x pac he she cat wonder aqua hang snow one two three four five "
     "six seven eight nine ten eleven twelve yes straw stick bogey mega rocket"
 )

@@ -7,13 +7,15 @@ base form, with the irregular ones written out.
 
 from __future__ import annotations
 
+from typing import Final
+
 
 def word_set(text: str) -> frozenset[str]:
     """The words of a text as a set."""
     return frozenset(text.split())
 
 
-_IRREGULAR = {
+_IRREGULAR: Final = {
     "be": "am is are was were been being",
     "have": "has had having",
     "do": "does did done doing",
@@ -95,7 +97,7 @@ _IRREGULAR = {
     "lay": "laid lays laying",
     "lie": "lay lies lying lied",
 }
-_DOUBLED = word_set(
+_DOUBLED: Final = word_set(
     "beg ship plan stop drop tip mop grab wrap hop jog slip step pat hug trip nod rub"
 )
 
@@ -118,35 +120,35 @@ def _forms(text: str) -> frozenset[str]:
     return frozenset(form for base in text.split() for form in _inflect(base))
 
 
-DETERMINERS = word_set(
+DETERMINERS: Final = word_set(
     "a an the this that these those some any another every each either neither no all both half "
     "enough several many much few such what which whatever"
 )
-PREPOSITIONS = word_set(
+PREPOSITIONS: Final = word_set(
     "of to in on at by for from with about into onto over under after before until till since "
     "during through throughout against around among between behind beside besides beyond near "
     "past toward towards upon within without across along despite per as than like unlike off "
     "out up down via except inside outside regarding because"
 )
-CONJUNCTIONS = word_set(
+CONJUNCTIONS: Final = word_set(
     "and or but nor so yet if whether when while where why how who whom whose because although "
     "though unless whereas whenever wherever once"
 )
-AUXILIARIES = word_set(
+AUXILIARIES: Final = word_set(
     "is are was were am be been being has have had do does did will would can could may might "
     "must shall should isn't aren't wasn't weren't hasn't haven't hadn't don't doesn't didn't "
     "won't wouldn't can't couldn't mustn't shouldn't"
 )
-BE = word_set(
+BE: Final = word_set(
     "is are was were be been being am isn't aren't wasn't weren't 's become became remains"
 )
-MODALS = word_set("will can may might must")
-PRONOUNS = word_set(
+MODALS: Final = word_set("will can may might must")
+PRONOUNS: Final = word_set(
     "i you he she it we they me him her us them my your his its our their hers mine yours ours "
     "theirs himself herself itself themselves myself yourself someone somebody anyone anybody "
     "everyone everybody something anything everything nothing nobody"
 )
-ADVERBS = word_set(
+ADVERBS: Final = word_set(
     "again too also instead alone anymore there here today tomorrow yesterday tonight now then "
     "later soon twice not never always often sometimes well away together forward either sooner "
     "afterwards afterward beforehand anyway altogether apart aside back forever indoors "
@@ -155,7 +157,7 @@ ADVERBS = word_set(
 )
 
 # After one of these a bare `her` before a determiner, number or noun phrase can be a recipient.
-DITRANSITIVE = _forms(
+DITRANSITIVE: Final = _forms(
     "give tell owe lend send hand offer charge pay teach show award bring buy cost fetch grant "
     "loan promise serve throw toss write bet deny envy fling forgive guarantee pass mail quote "
     "refund reserve save spare tip win leave deal allow ask make get bake cook earn take assign "
@@ -163,25 +165,27 @@ DITRANSITIVE = _forms(
     "recommend remit repay read permit fine wish last trade provide pick drop"
 )
 # These name a recipient nearly always: `gave her apples`, but `paid her rent`.
-GIVING = _forms(
+GIVING: Final = _forms(
     "give offer award lend send hand grant bring fetch promise serve owe teach show cost allow "
     "assign issue toss throw prescribe tip provide guarantee"
 )
-SMALL_CLAUSE = _forms("see hear watch notice observe let make help have feel spot overhear bid")
-PARTICIPLE = _forms(
+SMALL_CLAUSE: Final = _forms(
+    "see hear watch notice observe let make help have feel spot overhear bid"
+)
+PARTICIPLE: Final = _forms(
     "see hear watch notice observe catch find keep leave spot get have start send imagine "
     "picture film remember stop show feel set help"
 )
-WITH_ADJECTIVE = _forms(
+WITH_ADJECTIVE: Final = _forms(
     "make find leave get call consider think drive keep render deem believe hold judge paint "
     "turn want like prefer declare pronounce prove"
 )
-MOTION = _forms(
+MOTION: Final = _forms(
     "drive take walk send bring follow see accompany escort rush carry get fly invite ride ship "
     "order call chase bicycle lead race"
 )
 
-BASE_VERBS = word_set(
+BASE_VERBS: Final = word_set(
     "be have do go come get take make give say tell see know think find want use try ask need "
     "feel become leave put mean keep let begin seem talk turn start show hear play run move "
     "live believe hold bring happen write provide sit stand lose pay meet include continue set "
@@ -208,14 +212,14 @@ BASE_VERBS = word_set(
     "afford pursue"
 )
 # Base verbs that are as often nouns: `her work`, `her score`.
-NOUN_VERBS = word_set(
+NOUN_VERBS: Final = word_set(
     "run play talk move turn show start need use try love stay fall cut report work cross dance "
     "smile cry laugh sleep drive cook plan pack practice study travel ride climb drop pick "
     "order count score fight break draw paint wash feed lift push jump skip throw catch kick "
     "shop rest return watch walk call answer help visit hope dream sale offer raise pass pay "
     "set stop lead read stand focus escape meet mean close save change look hold find"
 )
-MASS = word_set(
+MASS: Final = word_set(
     "money cash food water milk candy advice help information medicine medication permission "
     "credit access homework bread rice fruit juice soup chocolate jewelry jewellery furniture "
     "equipment clothing news love support feedback encouragement attention hope courage "
@@ -223,15 +227,15 @@ MASS = word_set(
     "treatment praise pleasure hell care math maths mathematics english spanish french chess "
     "piano work lunch dinner breakfast coffee tea pizza ice-cream"
 )
-PEOPLE = word_set(
+PEOPLE: Final = word_set(
     "friends children kids students parents brothers sisters sons daughters cousins classmates "
     "employees coworkers co-workers colleagues neighbors neighbours pupils siblings "
     "grandchildren workers clients customers patients teachers teammates guests roommates "
     "uncles aunts nieces nephews partners fans followers staff family class team bosses "
     "creditors dogs cats pets animals horses chickens"
 )
-DUES = word_set("debts bills taxes dues fees rent share tuition")
-ADJECTIVES = word_set(
+DUES: Final = word_set("debts bills taxes dues fees rent share tuition")
+ADJECTIVES: Final = word_set(
     "happy sad angry late nervous rich poor sick ill tired hungry thirsty alone asleep awake "
     "alive dead mad crazy drunk pregnant busy free ready sure uncomfortable comfortable proud "
     "famous popular smart rude lazy guilty innocent responsible safe warm cold hot dizzy sleepy "
@@ -241,19 +245,19 @@ ADJECTIVES = word_set(
     "unconscious motionless stranded unattended helpful wanting unprepared sad furious nauseous "
     "homesick lonely wealthy right wrong welcome"
 )
-NUMBER_WORDS = word_set(
+NUMBER_WORDS: Final = word_set(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety "
     "hundred thousand million billion dozen twice"
 )
 
-TIME_UNITS = word_set(
+TIME_UNITS: Final = word_set(
     "second seconds minute minutes hour hours day days night nights week weeks weekend weekends "
     "month months year years times tries attempts trips steps"
 )
 
 # Verbs by which a capitalised word at the start of a sentence shows itself to be a name.
-_SUBJECT_BASES = word_set(
+_SUBJECT_BASES: Final = word_set(
     "be have do give get take make pay lend send leave sell tell teach show bring buy feed "
     "throw write read cost win see hear feel find keep catch drive think hold put eat go run "
     "say come know begin drink sleep spend lose ride swim fly draw grow cut meet sit stand sing "
@@ -266,7 +270,7 @@ _SUBJECT_BASES = word_set(
     "knit sew order type grade deliver stop live stay join order sign drop enjoy create "
     "calculate determine discover order raise smile laugh cry dance host throw"
 )
-SUBJECT_VERBS = (
+SUBJECT_VERBS: Final = (
     frozenset(
         form
         for base in _SUBJECT_BASES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from debias_data.errors import BadRowError
 from debias_data.sources.base import MAX_TEXT_CHARS, Skipped
@@ -21,23 +21,26 @@ def check_text(value: object, *, path: Path | str, row: int, column: str) -> str
     Raises:
         BadRowError: it is null, no text, blank, holds NUL, or is longer than a million characters.
     """
-    what = None
-    if value is MISSING:
-        what = "is missing"
-    elif value is None:
-        what = "is null"
-    elif not isinstance(value, str):
-        what = f"expected text, found {type(value).__name__} {value!r:.40}"
-    elif len(value) > MAX_TEXT_CHARS:
-        what = f"longer than {MAX_TEXT_CHARS} characters"
-    elif not value.strip():
-        what = "is empty"
-    elif "\0" in value:
-        what = "holds a NUL character"
+    what = _complaint(value)
     if what is not None:
         raise BadRowError(path, row, what, column=column)
     assert isinstance(value, str)
     return value
+
+
+def _complaint(value: object) -> str | None:
+    """What is wrong with a text; None when it can be used."""
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT_CHARS:
+            return f"longer than {MAX_TEXT_CHARS} characters"
+        if not value or value.isspace():
+            return "is empty"
+        return "holds a NUL character" if "\0" in value else None
+    if value is MISSING:
+        return "is missing"
+    if value is None:
+        return "is null"
+    return f"expected text, found {type(value).__name__} {value!r:.40}"
 
 
 def checked_rows(
@@ -54,14 +57,12 @@ def checked_rows(
         BadRowError: a bad value, unless `on_bad_row` is `skip`.
     """
     for number, values in rows:
-        try:
-            texts = tuple(
-                check_text(value, path=path, row=number, column=column)
-                for value, column in zip(values, columns, strict=True)
-            )
-        except BadRowError as error:
-            if on_bad_row == "error":
-                raise
-            yield Skipped(f"bad row: {error.what}", f"{path}:{number}:{error.column}", source)
-        else:
-            yield number, texts
+        complaints = list(map(_complaint, values))
+        if not any(complaints):
+            yield number, cast("tuple[str, ...]", tuple(values))
+            continue
+        place = next(place for place, what in enumerate(complaints) if what is not None)
+        error = BadRowError(path, number, str(complaints[place]), column=columns[place])
+        if on_bad_row == "error":
+            raise error
+        yield Skipped(f"bad row: {error.what}", f"{path}:{number}:{error.column}", source)
