@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from debias_data.arrays import int32s, texts
+from debias_data.arrays import int32s, optional_texts, texts
 from debias_data.config import SplitConfig, SplitName
 from debias_data.counterfactual import Dropped, Made, Side, make_pair
 from debias_data.errors import DebiasDataError
@@ -164,8 +164,10 @@ def _rows(pairs: list[Made]) -> pa.RecordBatch:
         texts(twice([pair.cluster_id for pair in pairs])),
         texts([*GROUPS] * len(pairs)),
         texts([side.text for side in sides]),
-        texts([side.reference for side in sides]),
-        texts([_placebo(side, pair.split) for pair in pairs for side in (pair.female, pair.male)]),
+        optional_texts([side.reference for side in sides]),
+        optional_texts(
+            [_placebo(side, pair.split) for pair in pairs for side in (pair.female, pair.male)]
+        ),
         texts(twice([pair.source for pair in pairs])),
         texts(twice([pair.domain for pair in pairs])),
         texts(twice([pair.split for pair in pairs])),
@@ -183,7 +185,7 @@ def _span_lists(sides: list[Side]) -> pa.ListArray:
     spans = [span for side in sides for span in side.spans]
     starts, ends = int32s([span[0] for span in spans]), int32s([span[1] for span in spans])
     values = [starts, ends, texts([span[2] for span in spans])]
-    edges = int32s(accumulate([len(side.spans) for side in sides], initial=0))
+    edges = int32s([*accumulate([len(side.spans) for side in sides], initial=0)])
     fields = list(SCHEMA.field("spans").type.value_type)
     return pa.ListArray.from_arrays(edges, pa.StructArray.from_arrays(values, fields=fields))
 
