@@ -439,5 +439,9 @@ def test_a_wrapper_sees_the_parameters_of_the_head(tmp_path: Path, find_unused: 
         wrapped = DistributedDataParallel(model, find_unused_parameters=find_unused)
         for _ in range(2):  # the second pass fails where the first was not reduced to its end
             check(wrapped, reference)
+        # Before the group: what frees a group last waits for its threads, and the wrapper would do
+        # so while it holds the interpreter's lock, which those threads may be waiting for.
+        del wrapped
+        gc.collect()
     finally:
         torch.distributed.destroy_process_group()
