@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from dataclasses import fields
 from pathlib import Path
 
@@ -199,6 +200,12 @@ def _worker(rank: int, folder: str, state: dict[str, torch.Tensor], config: obje
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
     )
+    torch.save(_gradient_here(rank, state, config), f"{folder}/grad{rank}.pt")
+    gc.collect()  # a wrapper that outlives its group may wait for ever when it is freed
+    torch.distributed.destroy_process_group()
+
+
+def _gradient_here(rank: int, state: dict[str, torch.Tensor], config: object) -> torch.Tensor:
     from torch.nn.parallel import DistributedDataParallel
     from transformers import Qwen2Config
 
@@ -216,9 +223,7 @@ def _worker(rank: int, folder: str, state: dict[str, torch.Tensor], config: obje
         lambda terms: objective.loss(terms, layout),
         no_sync=ddp.no_sync,
     )
-    grads = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
-    torch.save(grads, f"{folder}/grad{rank}.pt")
-    torch.distributed.destroy_process_group()
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
 @pytest.mark.parametrize("config", [GroupGapConfig(), ConstrainedConfig()], ids=lambda c: c.kind)
