@@ -23,7 +23,7 @@ from debias_eval.grading.zygote import WALL_SECONDS, Reply, Request
 
 _START_SECONDS = 60.0
 _SPARE_WORKERS = 2  # so that an honest answer need not wait for two hostile ones
-_LEAST_SECONDS = 1.2
+_LEAST_SECONDS = 2.0  # as the limit of CPU time: a slow start must not judge an honest answer
 _GRACE_SECONDS = 1.0
 _EXIT_SECONDS = 2.0
 
