@@ -10,10 +10,9 @@ import re
 import zlib
 from collections.abc import Container, Sequence
 from functools import cache
-from itertools import islice
 
 from debias_data.gender.lexicon import lexicon
-from debias_data.gender.names import lookup_form, name_table
+from debias_data.gender.names import lookup_form, name_table, ranked_names
 from debias_data.gender.types import Gender, PlainSpan
 
 _COMMON = 200  # names of a gender that come into question: the most common ones
@@ -33,7 +32,7 @@ def placebo(text: str, spans: Sequence[tuple[int, int, str] | PlainSpan]) -> str
         None where no marker is a given name, where one of the names stands beside the markers too
         (as a surname, in a place, in code) and would stay, or where the text has no name left over.
     """
-    places = [(span[0], name) for span in spans if (name := span[2]) and _is_given_name(name)]
+    places = [(span[0], span[2]) for span in spans if _is_given_name(span[2])]
     if not places:
         return None
     others: dict[str, str] = {}
@@ -68,8 +67,8 @@ def _other(name: str, text: str, *, taken: Container[str]) -> str | None:
 @cache
 def _common_names(gender: Gender, length: int) -> tuple[str, ...]:
     """The common names of this length; all of them where there are few."""
-    of_gender = (entry for entry in name_table().values() if entry.gender == gender)
-    names = tuple(islice((entry.name for entry in of_gender if not entry.is_word), _COMMON))
+    table = name_table()
+    names = tuple(name for name in ranked_names(gender) if not table[name].is_word)[:_COMMON]
     alike = tuple(name for name in names if len(name) == length)
     return alike if len(alike) >= _FEW else names
 

@@ -37,7 +37,8 @@ def name_table() -> dict[str, NameEntry]:
 
 
 @cache
-def _ranked(gender: Gender) -> tuple[str, ...]:
+def ranked_names(gender: Gender) -> tuple[str, ...]:
+    """The built-in names of a gender, the most common ones first."""
     return tuple(entry.name for entry in name_table().values() if entry.gender == gender)
 
 
@@ -316,7 +317,7 @@ def assign(
         entry = table[name]
         choice = entry.opposite if opposites is None else opposites.get(name, entry.opposite)
         if choice in used or is_taken(choice):
-            ranked = _ranked("female" if entry.gender == "male" else "male")
+            ranked = ranked_names("female" if entry.gender == "male" else "male")
             free = (n for n in ranked if n not in used and not table[n].is_word and not is_taken(n))
             choice = next(free)
         used.add(choice)

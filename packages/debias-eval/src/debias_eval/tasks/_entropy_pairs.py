@@ -113,9 +113,10 @@ def entropy_groups(items: Sequence[Item], verdicts: Sequence[Row]) -> list[Group
 
     A pair that lacks an answer of any group is left out.
     """
-    names, table = groups_of(items), _by_pair(verdicts)
+    names = groups_of(items)
     if len(names) == 2:
         return []
+    table = _by_pair(verdicts)
     found = []
     for item in items:
         values = _entropies(table.get(item.id, {}))
