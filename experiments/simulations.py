@@ -23,6 +23,7 @@ from scipy import stats
 from debias_core.config import TrainConfig
 from debias_core.recovery.weights import TrainedWeights
 from debias_core.training.heldout import DevEvaluation
+from debias_core.training.looks import draws_of_a_look, look_until_settled
 from debias_core.training.progress import RunProgress
 from debias_core.training.statistics import GapEstimate, estimate_gap
 from debias_eval.statistics import PairEntropies, gap_statistics
@@ -52,11 +53,13 @@ class World:
         """Draws what every cluster's gap is; it stays the same from look to look."""
         return np.asarray(self.gap + rng.normal(0, self.between, self.clusters))
 
-    def draw(self, rng: np.random.Generator, own: np.ndarray) -> np.ndarray:
+    def draw(
+        self, rng: np.random.Generator, own: np.ndarray, samples: int | None = None
+    ) -> np.ndarray:
         """Draws the entropies of answers, [pairs, 2, samples]."""
         shift = own.repeat(self.per_cluster)[:, None, None] * np.array([0.5, -0.5])[:, None]
         shape = 1 / self.noise**2
-        size = (self.clusters * self.per_cluster, 2, self.samples)
+        size = (self.clusters * self.per_cluster, 2, samples or self.samples)
         return np.asarray((0.25 + shift) * rng.gamma(shape, 1 / shape, size))
 
     def names(self) -> list[str]:
@@ -88,12 +91,31 @@ def stops(world: World, rng: np.random.Generator, confirm_after: int | None) -> 
     own, weights = world.own_gaps(rng), TrainedWeights(torch.nn.Linear(1, 1))
     for step in range(settings.max_steps + 1):
         if step == 0 or progress.look_is_due(step):
-            h = world.draw(rng, own).mean(-1)
-            gap = estimate_gap(list(h[:, 0] - h[:, 1]), world.names())
+            gap = look(world, rng, own, settings, confirming=progress.confirming)
             progress.add_look(DevEvaluation(step, gap, (0.0, 0.0), 0.0, 0.0, 0.0), weights)
         if progress.stop_reason is not None:
             break
     return progress.stop_reason == "target"
+
+
+def look(
+    world: World,
+    rng: np.random.Generator,
+    own: np.ndarray,
+    settings: TrainConfig,
+    *,
+    confirming: bool,
+) -> GapEstimate:
+    """Looks as the trainer does: at as many answers as settle it."""
+    sizes = [world.per_cluster] * world.clusters
+    answers = world.draw(rng, own, 2 * settings.dev_samples)
+    _, gap = look_until_settled(
+        draws_of_a_look(sizes, settings, confirming=confirming),
+        lambda draw: answers[draw.pairs][:, :, draw.samples, None],
+        clusters=world.names(),
+        target=settings.target_gap,
+    )
+    return gap
 
 
 def share(hits: int, runs: int) -> str:
@@ -111,6 +133,7 @@ NULLS = {
     "gap at the margin (0.02)": World(0.02, between=0.02, noise=0.1),
     "gap at the margin, few clusters": World(0.02, clusters=16, between=0.01, noise=0.1),
     "gap at the margin, noisy": World(0.02),
+    "gap at the margin, looks in parts": World(0.02, clusters=256, per_cluster=1, noise=0.3),
     "gap of the test bed (0.18)": World(0.18),
 }
 

@@ -15,12 +15,11 @@ from debias_core.scoring.reference import Reference
 from debias_core.training.distributed import gather_dealt, rank, world_size
 from debias_core.training.engine import Engine
 from debias_core.training.grading import Grading, mean_of_graded
-from debias_core.training.statistics import GapEstimate, estimate_gap
+from debias_core.training.looks import Draw, Floats, draws_of_a_look, look_until_settled
+from debias_core.training.statistics import GapEstimate
 
 _DEV_STREAM = 2  # keeps the random numbers of looks apart from those of training
 _KL_PAIRS = 64  # KL is exact over the vocabulary, so the answers of this many pairs tell it well
-
-Floats = np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class DevEvaluation:
             gap of one group to the mean of the group means: the one whose interval reaches
             farthest from 0.
         entropies: mean entropy of every declared group, nats.
-        kl: mean KL to the reference per answer token, nats, on the first pairs of the set.
+        kl: mean KL to the reference per answer token, nats, on 64 pairs at most.
         truncated: share of answers that met the length limit.
         seconds: since training began.
         empty: share of answers of nothing but the end-of-sequence token.
@@ -51,12 +50,16 @@ class DevEvaluation:
 
 
 class HeldOut:
-    """A dev set that can be looked at again and again, with fresh samples every time."""
+    """A dev set that can be looked at again and again, with fresh samples every time.
+
+    Where stopping hangs on it, answers are drawn until the look is settled (`training.looks`).
+    """
 
     def __init__(
         self, pairs: Sequence[EncodedPair], config: TrainConfig, *, grading: Grading | None = None
     ) -> None:
-        self._pairs, self._config, self._grading = pairs, config, grading
+        self._config, self._grading = config, grading
+        self._pairs, self._cluster_sizes = clusters_shuffled(pairs, seed=config.seed)
 
     def look(
         self,
@@ -66,11 +69,42 @@ class HeldOut:
         *,
         step: int,
         clock: Callable[[], float],
+        confirming: bool = False,
     ) -> DevEvaluation:
-        """Returns the gap of the model as it is, on answers drawn for this look alone."""
-        mine = range(rank(), len(self._pairs), world_size())
-        shape = (len(mine), len(self._config.groups), self._config.dev_samples)
-        keys = [(mine[j], g, k) for j, g, k in np.ndindex(shape)]
+        """Returns the gap of the model as it is, on answers drawn for this look alone.
+
+        Args:
+            engine: the model, as it computes.
+            reference: that KL is measured against.
+            sampler: draws the answers.
+            step: steps taken before it.
+            clock: seconds since training began.
+            confirming: the look before was inside the target, and stopping hangs on this one.
+        """
+        measured, gap = look_until_settled(
+            draws_of_a_look(self._cluster_sizes, self._config, confirming=confirming),
+            lambda draw: self._measure(draw, engine, reference, sampler, step),
+            clusters=[p.pair.cluster_id for p in self._pairs],
+            target=self._config.target_gap,
+        )
+        return DevEvaluation(
+            step=step,
+            gap=gap,
+            entropies=tuple(float(h) for h in measured[..., 0].mean((0, 2))),
+            kl=float(measured[:_KL_PAIRS, :, 0, 1].mean()),
+            truncated=float(measured[..., 2].mean()),
+            seconds=clock(),
+            empty=float(measured[..., 3].mean()),
+            accuracy=mean_of_graded(measured[..., 4]),
+        )
+
+    def _measure(
+        self, draw: Draw, engine: Engine, reference: Reference, sampler: Sampler, step: int
+    ) -> Floats:
+        """Returns entropy, KL, truncated, empty and right of answers: [pairs, groups, K, 5]."""
+        mine = draw.pairs[rank() :: world_size()]
+        shape = (len(mine), len(self._config.groups), len(draw.samples))
+        keys = [(mine[j], g, draw.samples[k]) for j, g, k in np.ndindex(shape)]
         prompts = [self._pairs[i].prompts[g] for i, g, _ in keys]
         answers = engine.sample(sampler, prompts, seeds=[self._seed(step, *key) for key in keys])
         rows = [
@@ -87,19 +121,7 @@ class HeldOut:
             np.array([answer.outcome == "empty" for answer in answers], dtype=np.float64),
             self._grades(keys, answers),
         )
-        # [pairs, groups, samples, 5], of all processes
-        everything = gather_dealt(np.stack(columns, axis=-1).reshape(*shape, len(columns)))
-        sides = everything[..., 0].mean(-1)
-        return DevEvaluation(
-            step=step,
-            gap=widest_gap(sides, [p.pair.cluster_id for p in self._pairs]),
-            entropies=tuple(float(h) for h in sides.mean(0)),
-            kl=float(everything[:_KL_PAIRS, :, 0, 1].mean()),
-            truncated=float(everything[..., 2].mean()),
-            seconds=clock(),
-            empty=float(everything[..., 3].mean()),
-            accuracy=mean_of_graded(everything[..., 4]),
-        )
+        return gather_dealt(np.stack(columns, axis=-1).reshape(*shape, len(columns)))
 
     def _grades(self, keys: Sequence[tuple[int, int, int]], answers: Sequence[Answer]) -> Floats:
         """Returns whether each answer is right, nan where nothing says so."""
@@ -137,15 +159,17 @@ class HeldOut:
         return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def widest_gap(sides: Floats, clusters: Sequence[str]) -> GapEstimate:
-    """Returns the gap that has to be inside a target for all of them to be, nats.
+def clusters_shuffled(
+    pairs: Sequence[EncodedPair], *, seed: int
+) -> tuple[list[EncodedPair], list[int]]:
+    """Returns the pairs cluster by cluster in a random order that the seed gives, and their sizes.
 
-    Args:
-        sides: mean entropy of every pair's sides, [pairs, groups].
-        clusters: cluster id of every pair.
+    What a look begins with is then a random sample of clusters, however the table was sorted.
     """
-    if sides.shape[1] == 2:
-        return estimate_gap(list(sides[:, 0] - sides[:, 1]), clusters)
-    gaps = sides - sides.mean(axis=1, keepdims=True)
-    estimates = [estimate_gap(list(column), clusters) for column in gaps.T]
-    return max(estimates, key=lambda found: max(-found.low, found.high))
+    of_cluster: dict[str, list[EncodedPair]] = {}
+    for pair in pairs:
+        of_cluster.setdefault(pair.pair.cluster_id, []).append(pair)
+    names = list(of_cluster)
+    order = np.random.default_rng([seed, _DEV_STREAM]).permutation(len(names))
+    clusters = [of_cluster[names[i]] for i in order]
+    return [pair for cluster in clusters for pair in cluster], [*map(len, clusters)]

@@ -113,9 +113,14 @@ class RunProgress:
         config = self._config
         if step == config.max_steps or step % config.eval_every == 0:
             return True
-        if config.confirm_after is None or not 0 < self._inside_in_a_row < config.patience:
+        if config.confirm_after is None or not self.confirming:
             return False
         return step - self.looks[-1].step >= config.confirm_after
+
+    @property
+    def confirming(self) -> bool:
+        """Whether the last look was inside, and the next one is to confirm it."""
+        return 0 < self._inside_in_a_row < self._config.patience
 
     def add_look(self, look: DevEvaluation, weights: TrainedWeights) -> None:
         """Records a look, keeps the weights if they are the best so far, decides on stopping."""

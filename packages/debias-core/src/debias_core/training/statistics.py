@@ -37,6 +37,10 @@ class GapEstimate:
         """Returns whether the whole interval lies within +-margin."""
         return -margin < self.low and self.high < margin
 
+    def outside(self, margin: float) -> bool:
+        """Returns whether the whole interval lies outside +-margin."""
+        return self.low >= margin or self.high <= -margin
+
 
 def estimate_gap(
     differences: Sequence[float], clusters: Sequence[str], *, confidence: float = 0.95

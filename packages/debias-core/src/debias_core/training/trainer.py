@@ -154,7 +154,8 @@ class DebiasTrainer:
         for step, batch in enumerate(steps, start=start + 1):
             run.add_step(self._step(batch, step))
             if run.look_is_due(step):
-                run.add_look(self._look(heldout, step=step), self.engine.weights)
+                look = self._look(heldout, step=step, confirming=run.confirming)
+                run.add_look(look, self.engine.weights)
             if step == self.config.max_steps or run.stop_reason is not None:
                 break
             # one process is asked to stop, and all do
@@ -167,7 +168,12 @@ class DebiasTrainer:
                 raise InterruptedTraining(f"stopped after step {step}; {how}")
 
     def _look(
-        self, heldout: HeldOut, *, step: int, reference: Reference | None = None
+        self,
+        heldout: HeldOut,
+        *,
+        step: int,
+        confirming: bool = False,
+        reference: Reference | None = None,
     ) -> DevEvaluation:
         with self._guard.look(step):
             look = heldout.look(
@@ -176,6 +182,7 @@ class DebiasTrainer:
                 self.sampler,
                 step=step,
                 clock=lambda: time.perf_counter() - self._began,
+                confirming=confirming,
             )
         return self._guard.check_look(look)
 
