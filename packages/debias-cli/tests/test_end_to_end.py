@@ -34,11 +34,13 @@ def running(small: Path) -> Iterator[subprocess.Popen[str]]:
     process.wait()
 
 
+TASK = "{kind: entropy_gap, pairs: 6, samples: 1, max_new_tokens: 8}"
 OVERRIDES = [
     *("--set", "train.max_steps=40"),
     *("--set", "train.eval_every=20"),
     *("--set", "train.checkpoint_every=100"),
     *("--set", "train.early_stopping=false"),
+    *("--set", f"evaluate.tasks=[{TASK}]"),
 ]
 
 
@@ -135,8 +137,7 @@ def test_without_training_the_report_is_of_one_model(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    task = "{kind: entropy_gap, pairs: 6, samples: 1, max_new_tokens: 8}"
-    overrides = ["train=null", f"evaluate.tasks=[{task}]"]
+    overrides = ["train=null", f"evaluate.tasks=[{TASK}]"]
     summary = run_pipeline(load_config(small, overrides=overrides))
     assert summary.ran == ("data", "baseline", "report")
     assert summary.met is None

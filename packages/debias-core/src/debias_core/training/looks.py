@@ -75,21 +75,24 @@ def look_until_settled(
         target: nats.
     """
     measured = measure(draws[0])
+    gaps = estimate_gaps(measured[..., 0].mean(-1), clusters[: len(measured)])
     for draw in draws[1:]:
-        gaps = estimate_gaps(measured[..., 0].mean(-1), clusters[: len(measured)])
         whole = len(measured) == len(clusters)
-        if any(gap.outside(target) for gap in gaps):
-            break
-        if whole and (all(gap.inside(target) for gap in gaps) or not _seem_inside(gaps, target)):
+        if _settled(gaps, target, whole=whole):
             break
         # a draw is of further pairs, or of further answers to all of them
         measured = np.concatenate([measured, measure(draw)], axis=2 if whole else 0)
-    gaps = estimate_gaps(measured[..., 0].mean(-1), clusters[: len(measured)])
+        gaps = estimate_gaps(measured[..., 0].mean(-1), clusters[: len(measured)])
     return measured, max(gaps, key=lambda gap: max(-gap.low, gap.high))
 
 
-def _seem_inside(gaps: Sequence[GapEstimate], target: float) -> bool:
-    return all(abs(gap.gap) < target for gap in gaps)
+def _settled(gaps: Sequence[GapEstimate], target: float, *, whole: bool) -> bool:
+    """Whether more answers are not worth their time; `whole` says that all pairs have some."""
+    if not whole:
+        return any(gap.outside(target) for gap in gaps)
+    if all(gap.inside(target) for gap in gaps):
+        return True
+    return any(abs(gap.gap) >= target for gap in gaps)  # they could only confirm that it is outside
 
 
 def estimate_gaps(sides: Floats, clusters: Sequence[str]) -> list[GapEstimate]:
