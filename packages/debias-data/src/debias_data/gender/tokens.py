@@ -53,69 +53,26 @@ class Document:
         words: as they stand in it.
     """
 
-    __slots__ = ("_covered", "_gaps", "_has_typographic", "_origin", "_starts", "text", "words")
+    __slots__ = ("_has_typographic", "_places", "text", "words")
 
-    def __init__(
-        self,
-        text: str,
-        words: list[str],
-        *,
-        covered: str = "",
-        gaps: list[str] | None = None,
-        starts: list[int] | None = None,
-        origin: Document | None = None,
-    ) -> None:
-        """Wrap the words of `text`; where they stand is known, or is found when asked for.
-
-        Args:
-            text: the text.
-            words: its words.
-            covered: the text with its protected spans covered, where `gaps` are not known.
-            gaps: one more than words.
-            starts: offsets of the words.
-            origin: has the same gaps, and other words at some places.
-        """
-        self.text, self.words = text, words
-        self._covered, self._gaps, self._starts, self._origin = covered, gaps, starts, origin
+    def __init__(self, text: str, words: list[str], places: _Places) -> None:
+        """Wrap the words of `text`, which stand at `places`."""
+        self.text, self.words, self._places = text, words, places
         self._has_typographic = "’" in text
 
     @property
     def starts(self) -> list[int]:
         """Character offsets of the words; worked out when asked for, since most are not."""
-        starts = self._starts
-        if starts is None:
-            origin = self._origin
-            starts = self._found_starts() if origin is None else self._moved_starts(origin)
-            self._starts = starts
-        return starts
-
-    def _found_starts(self) -> list[int]:
-        # What is between two words has no letter or digit, so that a word is found where it is.
-        covered = self._covered
-        starts: list[int] = []
-        position = 0
-        for word in self.words:
-            position = covered.find(word, position)
-            starts.append(position)
-            position += len(word)
-        return starts
-
-    def _moved_starts(self, origin: Document) -> list[int]:
-        starts: list[int] = []
-        moved = 0
-        for start, before, word in zip(origin.starts, origin.words, self.words, strict=True):
-            starts.append(start + moved)
-            moved += len(word) - len(before)
-        return starts
+        return self._places.starts()
 
     def with_words(self, changed: Mapping[int, str], text: str) -> Document:
         """The words of `text`, in which only the words at these indices are other ones."""
-        if self._gaps is not None:
+        if isinstance(self._places, _Cut):
             return tokenize(text)
         words = self.words.copy()
         for index, word in changed.items():
             words[index] = word
-        return Document(text, words, origin=self)
+        return Document(text, words, _Moved(words, self))
 
     def lower(self, index: int) -> str:
         """The word at `index` in lower case, `’` made plain, or nothing beyond the ends."""
@@ -130,33 +87,111 @@ class Document:
 
     def gap_before(self, index: int) -> str:
         """What stands between the word at `index` and the one before; the edges count as words."""
-        if self._origin is not None:
-            return self._origin.gap_before(index)
-        if self._gaps is not None:
-            return self._gaps[index]
-        words, starts = self.words, self.starts
-        first = starts[index - 1] + len(words[index - 1]) if index else 0
-        last = starts[index] if index < len(words) else len(self._covered)
-        gap = self._covered[first:last]
-        return gap.replace(_COVER, "") if _COVER in gap else gap
+        return self._places.gap_before(index)
 
     def gap_after(self, index: int) -> str:
         """What stands between the word at `index` and the next one."""
-        return self.gap_before(index + 1)
+        return self._places.gap_before(index + 1)
+
+
+class _Places:
+    """Where the words of a text stand, and what stands between them."""
+
+    def starts(self) -> list[int]:
+        """Character offsets of the words."""
+        raise NotImplementedError
+
+    def gap_before(self, index: int) -> str:
+        """The gap before a word, or behind the last."""
+        raise NotImplementedError
+
+
+class _Covered(_Places):
+    """Found in the text, in which protected spans are covered, when they are asked for."""
+
+    def __init__(self, words: list[str], covered: str) -> None:
+        self._words, self._text = words, covered
+        self._starts: list[int] | None = None
+
+    def starts(self) -> list[int]:
+        if self._starts is None:
+            self._starts = self._found()
+        return self._starts
+
+    def _found(self) -> list[int]:
+        # What is between two words has no letter or digit, so that a word is found where it is.
+        text = self._text
+        starts: list[int] = []
+        position = 0
+        for word in self._words:
+            position = text.find(word, position)
+            starts.append(position)
+            position += len(word)
+        return starts
+
+    def gap_before(self, index: int) -> str:
+        words, starts = self._words, self.starts()
+        first = starts[index - 1] + len(words[index - 1]) if index else 0
+        last = starts[index] if index < len(words) else len(self._text)
+        gap = self._text[first:last]
+        return gap.replace(_COVER, "") if _COVER in gap else gap
+
+
+class _Cut(_Places):
+    """Known from cutting the text at its protected spans: one gap more than words."""
+
+    def __init__(self, starts: list[int], gaps: list[str]) -> None:
+        self._starts, self._gaps = starts, gaps
+
+    def starts(self) -> list[int]:
+        return self._starts
+
+    def gap_before(self, index: int) -> str:
+        return self._gaps[index]
+
+
+class _Moved(_Places):
+    """Those of another text with the same gaps, some of whose words are shorter or longer."""
+
+    def __init__(self, words: list[str], origin: Document) -> None:
+        self._words, self._origin = words, origin
+        self._starts: list[int] | None = None
+
+    def starts(self) -> list[int]:
+        if self._starts is None:
+            self._starts = self._found()
+        return self._starts
+
+    def _found(self) -> list[int]:
+        starts: list[int] = []
+        moved = 0
+        origin = self._origin
+        for start, before, word in zip(origin.starts, origin.words, self._words, strict=True):
+            starts.append(start + moved)
+            moved += len(word) - len(before)
+        return starts
+
+    def gap_before(self, index: int) -> str:
+        return self._origin.gap_before(index)
 
 
 def tokenize(text: str) -> Document:
     """The words of `text` outside protected spans, with the gaps between them."""
     if not has_sign(text):
-        return Document(text, _words_of(text), covered=text)
+        return _plain(text, text)
     all_kinds = possible_kinds(text)
     kinds = all_kinds if has_line(text) else without_lines(all_kinds)
     if not starts_a_word(kinds) and not ("\\" in text and _TEXT_COMMAND.search(text)):
-        covered = pattern_of(kinds).sub(_cover, text) if kinds else text
-        return Document(text, _words_of(covered), covered=covered)
+        return _plain(text, pattern_of(kinds).sub(_cover, text) if kinds else text)
     cutter = _Cutter(text, all_kinds)
     cutter.add(0, len(text), kinds)
-    return Document(text, cutter.words, gaps=[*cutter.gaps, cutter.gap], starts=cutter.starts)
+    return Document(text, cutter.words, _Cut(cutter.starts, [*cutter.gaps, cutter.gap]))
+
+
+def _plain(text: str, covered: str) -> Document:
+    """The words of a text that is split as it is, once its protected spans are covered."""
+    words = _words_of(covered)
+    return Document(text, words, _Covered(words, covered))
 
 
 def _words_of(text: str) -> list[str]:
@@ -217,7 +252,7 @@ class _Cutter:
 
     def _add_plain(self, start: int, end: int) -> None:
         text = self.text[start:end]
-        piece = Document(text, _words_of(text), covered=text)
+        piece = _plain(text, text)
         for index, first in enumerate(piece.starts):
             self.gaps.append(self.gap + piece.gap_before(index))
             self.starts.append(start + first)
