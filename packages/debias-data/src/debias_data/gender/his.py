@@ -21,6 +21,11 @@ from debias_data.gender.words import (
 
 _OWNERS: Final = word_set("mine yours hers ours theirs")
 _PAST_LIKE_BASE: Final = word_set("cost cut hit hurt put set beat let read shut quit")
+_BEFORE_NOUNS: Final = word_set(
+    "own very only other all every many few several both half no like past inside outside down off "
+    "much such"
+)
+_AUXILIARIES: Final = word_set("is was are were has had does did would could should")
 _OWNED: Final = word_set("after before over under about then once so up") | (
     ADVERBS - {"too", "also", "instead", "alone"}
 )
@@ -58,42 +63,9 @@ def his_stands_alone(document: Document, index: int) -> tuple[bool, float]:  # n
         return then in {"hers", "mine", "yours", "theirs"}, 0.8
     if after in MODALS:
         return then in BASE_VERBS or then == "not", 0.8
-    if after in {
-        "own",
-        "very",
-        "only",
-        "other",
-        "all",
-        "every",
-        "many",
-        "few",
-        "several",
-        "both",
-        "half",
-        "no",
-        "like",
-        "past",
-        "inside",
-        "outside",
-        "down",
-        "off",
-        "much",
-        "such",
-    }:
+    if after in _BEFORE_NOUNS:
         return False, 0.9
-    if after in {
-        "is",
-        "was",
-        "are",
-        "were",
-        "has",
-        "had",
-        "does",
-        "did",
-        "would",
-        "could",
-        "should",
-    }:
+    if after in _AUXILIARIES:
         return True, 0.95
     if after in _OWNED:
         return False, 0.8
