@@ -6,7 +6,8 @@
 Each is a script beside this one and can be run alone. What it prints as JSON is kept with the
 command, the machine, the versions, the commit and the load; the table (`bench.table`) is written
 anew. Run it on a machine that does nothing else. `core_kill`, `cli_kill` and `hostile` count
-failures and take long: name them to run them.
+failures and take long: name them to run them. In an environment with a compiled `debias-data`
+(`nox -s compiled`) the build's result is kept beside that of the pure one.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def measure(name: str, shared: Path, out: Path) -> None:
         "result": result,
     }
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    is_compiled = isinstance(result, dict) and result.get("is_compiled", False)
+    kept = f"{name}_compiled" if is_compiled else name
+    (out / f"{kept}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:

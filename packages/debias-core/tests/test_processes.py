@@ -98,7 +98,6 @@ def _process(rank: int, folder: Path, variables: Mapping[str, str], jobs: list[J
     results = [job.run(folder / str(i)) for i, job in enumerate(jobs)]
     torch.save(results, folder / f"results-{rank}.pt")
     # a wrapper that outlives its group may wait for ever when it is freed
-    the_accelerator(cpu=True).free_memory()
     gc.collect()
     torch.distributed.destroy_process_group()
 

@@ -84,6 +84,27 @@ def test_a_look_inside_the_target_can_be_confirmed_before_the_next_regular_one()
     assert looked(10, 11, early_stopping=False) == [0, 5, 10, 11, 15, 20]
 
 
+def test_a_look_inside_that_the_next_one_contradicts_is_not_kept_for_it() -> None:
+    def kept(*looks: tuple[float, float], **changes: object) -> int:
+        """The index of the look that is kept of these gaps and KLs, one a step."""
+        settings = config(**{"max_steps": 20, "eval_every": 1, "patience": 9, **changes})
+        progress = RunProgress(settings, lambda _: None)
+        weights = TrainedWeights(torch.nn.Linear(1, 1))
+        for step, (gap, kl) in enumerate(looks):
+            found = GapEstimate(gap, gap - 0.001, gap + 0.001, 8, 8)
+            progress.add_look(DevEvaluation(step, found, (1.0, 1.0), kl, 0.0, 0.0), weights)
+        return progress.kept[0].step
+
+    inside, outside = 0.0, 0.5
+    assert kept((outside, 0.0), (inside, 0.2), (inside, 0.1)) == 2
+    assert kept((outside, 0.0), (inside, 0.1), (inside, 0.2)) == 1
+    assert kept((inside, 0.1), (outside, 0.2), (inside, 0.3)) == 2
+    assert kept((inside, 0.1), (outside, 0.2), (inside, 0.3), (inside, 0.2)) == 3
+    assert kept((inside, 0.1), (outside, 0.2)) == 0  # by its bound, which is the smaller one
+    assert kept((0.4, 0.1), (outside, 0.2), (0.3, 0.3)) == 2
+    assert kept((inside, 0.1), (inside, 0.2), (outside, 0.3), early_stopping=False) == 2
+
+
 def test_a_look_has_the_accuracy_that_a_grader_finds(
     tiny_model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, make_rows: Rows
 ) -> None:

@@ -194,6 +194,17 @@ def parallelise(
     if not launched():
         return OneProcess(model)
     accelerator = the_accelerator(cpu=config.device == "cpu")
+    wrapped = _wrapped(model, optimizer, reference, accelerator)
+    accelerator.free_memory()  # it outlives the training, and would hold the wrapped model
+    return wrapped
+
+
+def _wrapped(
+    model: PreTrainedModel,
+    optimizer: torch.optim.Optimizer,
+    reference: FrozenModel[PreTrainedModel] | None,
+    accelerator: Accelerator,
+) -> OneProcess:
     if accelerator.is_fsdp2:
         other = None if reference is None else _shard(reference.model, accelerator)
         return Sharded(model, accelerator, optimizer, other)

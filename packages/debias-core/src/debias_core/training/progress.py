@@ -144,8 +144,13 @@ class RunProgress:
         return self._rank(look) < self._rank(self._kept[0])
 
     def _rank(self, look: DevEvaluation) -> tuple[int, float]:
-        """Orders looks: interval inside the target and least KL, then least bound on the gap."""
-        if look.gap.inside(self._config.target_gap):
+        """Orders looks: inside the target and least KL, then least bound on the gap.
+
+        A look inside counts as such while every later one is inside too: of many looks one falls
+        inside by luck, and the one of least KL among the lucky ones is the likeliest to be kept.
+        """
+        since = (later for later in self.looks if later.step >= look.step)
+        if all(later.gap.inside(self._config.target_gap) for later in since):
             return 0, look.kl
         return 1, max(-look.gap.low, look.gap.high)
 
