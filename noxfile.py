@@ -116,7 +116,7 @@ def long(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def integration(session: nox.Session) -> None:
-    """Tests across packages: the command line on real input, the README, the layout."""
+    """Tests across packages: the demo, the command line on real input, the README, the layout."""
     _dev(session)
     _pytest(session, "tests")
 
@@ -131,9 +131,9 @@ def docs(session: nox.Session) -> None:
     _run(session, "python", "docs/run_blocks.py", *session.posargs)
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", default=False)
 def demo(session: nox.Session) -> None:
-    """The embedded demo, start to finish."""
+    """The embedded demo as a user sees it; `integration` runs it too and reads its report."""
     _dev(session)
     with tempfile.TemporaryDirectory() as out:
         _run(session, "debias-cli", "demo", "--out", out, *session.posargs)
