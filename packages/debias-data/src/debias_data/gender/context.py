@@ -93,18 +93,18 @@ def _capitals_are_prose(document: Document, index: int) -> bool:
 
 def _is_he(document: Document, index: int) -> bool:  # noqa: PLR0911 - one return a rule
     """`He` the pronoun, not helium, and not the name of a letter."""
-    word, after = document.words[index], document.lower(index + 1)
-    gap = document.gap_after(index)
+    word = document.words[index]
     if document.lower(index - 1) in {"letter", "symbol", "element"}:
         return False
     if word[:2] != "He" or (word.isupper() and len(word) > 1):
         return True
+    after, gap = document.lower(index + 1), document.gap_after(index)
     if gap.startswith(")"):
         return False
     if len(word) > 2:
         return after not in _CHEMICAL  # He's 12, He'll …
     if after in _CHEMICAL or after[:1].isdigit() or gap[:1] in {PROTECTED, EDGE, "-", "_", "^"}:
-        return gap.strip() == "/" or (gap[:1] == EDGE and False)
+        return gap.strip() == "/"
     if starts_sentence(document, index):
         return bool(after) or gap.strip() in {"?", "!", '."', "..."}
     before = document.lower(index - 1)

@@ -120,12 +120,12 @@ class _Covered(_Places):
 
     def _found(self) -> list[int]:
         # What is between two words has no letter or digit, so that a word is found where it is.
-        text = self._text
         starts: list[int] = []
+        find, add = self._text.find, starts.append
         position = 0
         for word in self._words:
-            position = text.find(word, position)
-            starts.append(position)
+            position = find(word, position)
+            add(position)
             position += len(word)
         return starts
 
