@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
-
-def debias_cli(*arguments: object, cwd: Path, shared: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "debias_cli", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "DEBIAS_SHARED": str(shared)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1200,
-    )
+Cli = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
 def run(
-    root: Path, shared_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    debias_cli: Cli, root: Path, shared_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, object]]:
     cwd = tmp_path_factory.mktemp("real")
     done = debias_cli(
-        "run", root / "examples/real-small.yaml", "--json", cwd=cwd, shared=shared_dir
+        "run", root / "examples/real-small.yaml", "--json", cwd=cwd, DEBIAS_SHARED=shared_dir
     )
     assert done.returncode == 0, done.stderr
     return cwd, json.loads(done.stdout)
@@ -60,27 +49,27 @@ def test_nothing_is_claimed_that_was_not_shown(run: tuple[Path, dict[str, object
 
 
 def test_a_second_run_does_nothing_and_says_so(
-    run: tuple[Path, dict[str, object]], root: Path, shared_dir: Path
+    run: tuple[Path, dict[str, object]], debias_cli: Cli, root: Path, shared_dir: Path
 ) -> None:
     cwd, first = run
-    again = debias_cli("run", root / "examples/real-small.yaml", cwd=cwd, shared=shared_dir)
+    again = debias_cli("run", root / "examples/real-small.yaml", cwd=cwd, DEBIAS_SHARED=shared_dir)
     assert again.returncode == 0, again.stderr
     assert "ran nothing: all stages are finished" in again.stderr + again.stdout
     content = json.loads(
         debias_cli(
-            "run", root / "examples/real-small.yaml", "--json", cwd=cwd, shared=shared_dir
+            "run", root / "examples/real-small.yaml", "--json", cwd=cwd, DEBIAS_SHARED=shared_dir
         ).stdout
     )
     assert (content["ran"], content["run_dir"]) == ([], first["run_dir"])
 
 
 def test_a_typo_is_named_with_its_place_and_a_suggestion(
-    root: Path, shared_dir: Path, tmp_path: Path
+    debias_cli: Cli, root: Path, shared_dir: Path, tmp_path: Path
 ) -> None:
     text = (root / "examples/real-small.yaml").read_text()
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(text.replace("kind: constrained", "kind: constraned"))
-    done = debias_cli("run", wrong, cwd=tmp_path, shared=shared_dir)
+    done = debias_cli("run", wrong, cwd=tmp_path, DEBIAS_SHARED=shared_dir)
     assert done.returncode == 3
     line = next(i for i, t in enumerate(wrong.read_text().splitlines(), 1) if "constraned" in t)
     assert f"wrong.yaml:{line}:" in done.stderr

@@ -59,6 +59,12 @@ def test_a_run_from_start_to_saved_model(
     assert not list(tmp_path.glob(".*")), "nothing temporary is left"
 
 
+def narrow_look(step: int, gap: float, kl: float = 0.0) -> DevEvaluation:
+    """A look whose interval is narrow."""
+    found = GapEstimate(gap, gap - 0.001, gap + 0.001, 8, 8)
+    return DevEvaluation(step, found, (1.0, 1.0), kl, 0.0, 0.0)
+
+
 def test_a_look_inside_the_target_can_be_confirmed_before_the_next_regular_one() -> None:
     def looked(*inside: int, **changes: object) -> list[int]:
         """The steps of the looks of a run whose interval is inside at these steps."""
@@ -67,9 +73,7 @@ def test_a_look_inside_the_target_can_be_confirmed_before_the_next_regular_one()
         weights = TrainedWeights(torch.nn.Linear(1, 1))
         for step in range(21):
             if step == 0 or progress.look_is_due(step):
-                gap = 0.0 if step in inside else 0.5
-                found = GapEstimate(gap, gap - 0.001, gap + 0.001, 8, 8)
-                progress.add_look(DevEvaluation(step, found, (1.0, 1.0), 0.0, 0.0, 0.0), weights)
+                progress.add_look(narrow_look(step, 0.0 if step in inside else 0.5), weights)
             if progress.stop_reason is not None:
                 break
         return [look.step for look in progress.looks]
@@ -91,8 +95,7 @@ def test_a_look_inside_that_the_next_one_contradicts_is_not_kept_for_it() -> Non
         progress = RunProgress(settings, lambda _: None)
         weights = TrainedWeights(torch.nn.Linear(1, 1))
         for step, (gap, kl) in enumerate(looks):
-            found = GapEstimate(gap, gap - 0.001, gap + 0.001, 8, 8)
-            progress.add_look(DevEvaluation(step, found, (1.0, 1.0), kl, 0.0, 0.0), weights)
+            progress.add_look(narrow_look(step, gap, kl), weights)
         return progress.kept[0].step
 
     inside, outside = 0.0, 0.5

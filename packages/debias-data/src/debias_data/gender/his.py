@@ -25,7 +25,7 @@ _BEFORE_NOUNS: Final = word_set(
     "own very only other all every many few several both half no like past inside outside down off "
     "much such"
 )
-_AUXILIARIES: Final = word_set("is was are were has had does did would could should")
+_FINITE_AUXILIARIES: Final = word_set("is was are were has had does did would could should")
 _OWNED: Final = word_set("after before over under about then once so up") | (
     ADVERBS - {"too", "also", "instead", "alone"}
 )
@@ -65,7 +65,7 @@ def his_stands_alone(document: Document, index: int) -> tuple[bool, float]:  # n
         return then in BASE_VERBS or then == "not", 0.8
     if after in _BEFORE_NOUNS:
         return False, 0.9
-    if after in _AUXILIARIES:
+    if after in _FINITE_AUXILIARIES:
         return True, 0.95
     if after in _OWNED:
         return False, 0.8

@@ -106,17 +106,41 @@ class _Places:
         raise NotImplementedError
 
 
-class _Covered(_Places):
-    """Found in the text, in which protected spans are covered, when they are asked for."""
+class _Cut(_Places):
+    """Known from cutting the text at its protected spans: one gap more than words."""
 
-    def __init__(self, words: list[str], covered: str) -> None:
-        self._words, self._text = words, covered
+    def __init__(self, starts: list[int], gaps: list[str]) -> None:
+        self._starts, self._gaps = starts, gaps
+
+    def starts(self) -> list[int]:
+        return self._starts
+
+    def gap_before(self, index: int) -> str:
+        return self._gaps[index]
+
+
+class _Sought(_Places):
+    """Found when they are asked for first."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._words = words
         self._starts: list[int] | None = None
 
     def starts(self) -> list[int]:
         if self._starts is None:
             self._starts = self._found()
         return self._starts
+
+    def _found(self) -> list[int]:
+        raise NotImplementedError
+
+
+class _Covered(_Sought):
+    """Found in the text, in which protected spans are covered."""
+
+    def __init__(self, words: list[str], covered: str) -> None:
+        super().__init__(words)
+        self._text = covered
 
     def _found(self) -> list[int]:
         # What is between two words has no letter or digit, so that a word is found where it is.
@@ -137,30 +161,12 @@ class _Covered(_Places):
         return gap.replace(_COVER, "") if _COVER in gap else gap
 
 
-class _Cut(_Places):
-    """Known from cutting the text at its protected spans: one gap more than words."""
-
-    def __init__(self, starts: list[int], gaps: list[str]) -> None:
-        self._starts, self._gaps = starts, gaps
-
-    def starts(self) -> list[int]:
-        return self._starts
-
-    def gap_before(self, index: int) -> str:
-        return self._gaps[index]
-
-
-class _Moved(_Places):
+class _Moved(_Sought):
     """Those of another text with the same gaps, some of whose words are shorter or longer."""
 
     def __init__(self, words: list[str], origin: Document) -> None:
-        self._words, self._origin = words, origin
-        self._starts: list[int] | None = None
-
-    def starts(self) -> list[int]:
-        if self._starts is None:
-            self._starts = self._found()
-        return self._starts
+        super().__init__(words)
+        self._origin = origin
 
     def _found(self) -> list[int]:
         starts: list[int] = []
