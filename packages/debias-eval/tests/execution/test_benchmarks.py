@@ -8,6 +8,8 @@ import pytest
 from debias_eval.code.extraction import prompt_helpers
 from debias_eval.execution import Executor, Limits, Program, Status, available_levels
 
+REFERENCE_LIMITS = Limits(cpu=60)  # MBPP/123 needs 3 to 10 seconds, by the machine
+
 
 def rows(path):
     opener = gzip.open if path.suffix == ".gz" else open
@@ -68,6 +70,7 @@ def test_mbpp_reference_solutions_pass(shared_dir, executor, name, count):
             None,
             style="asserts",
             setup="\n".join([row["test_setup_code"], *row.get("test_imports", [])]),
+            limits=REFERENCE_LIMITS,
         )
         for row in rows(shared_dir / "data" / "mbpp" / f"{name}.jsonl")
     ]

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from debias_eval.grading import Verdict, grade_answer, grade_many
 from debias_eval.grading import workers as workers_module
+from debias_eval.grading.zygote import WALL_SECONDS
 
 SYMBOLIC = (r"\sqrt{50}", r"5\sqrt{2}")
 
@@ -86,19 +88,36 @@ def test_nothing_outlives_the_caller(ending: str) -> None:
     )
     session = int(done.stdout)
     for _ in range(50):
-        if not _session_alive(session):
+        if not _session(session):
             return
         time.sleep(0.1)
     pytest.fail("workers outlive their caller")
 
 
-def _session_alive(session: int) -> bool:
-    """Whether a process of the session that the zygote leads is there and no zombie."""
+def test_a_starved_worker_is_waited_for() -> None:
+    """Stopped beyond its wall time, it has computed nothing: no fault of the answer."""
+    assert grade_answer(*SYMBOLIC).correct
+    zygote = workers_module.service()._process.pid
+    workers = [pid for pid in _session(zygote) if pid != zygote]
+    with ThreadPoolExecutor(1) as pool:
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        verdict = pool.submit(grade_answer, *SYMBOLIC)
+        time.sleep(WALL_SECONDS + 0.5)
+        assert not verdict.done()
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        assert verdict.result().correct
+
+
+def _session(session: int) -> list[int]:
+    """The processes of the session that the zygote leads, zombies left out."""
+    found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
             stat = entry.read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(stat[3]) == session and stat[0] != "Z":
-            return True
-    return False
+            found.append(int(entry.parent.name))
+    return found

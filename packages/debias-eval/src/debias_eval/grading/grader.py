@@ -44,8 +44,9 @@ def grade_answer(gold: str, prediction: str, *, profile: str = "default") -> Ver
         profile: ``default``, or the name of a published grader to reproduce (see `profiles`).
 
     Returns:
-        The verdict, within 5.5 seconds whatever the texts hold. Nothing in them is evaluated as
-        code, and nothing is raised for their content.
+        The verdict, within 5.5 seconds whatever the texts hold; later only where the machine has no
+        CPU time for it, which is never taken for the answer's fault. Nothing in them is evaluated
+        as code, and nothing is raised for their content.
 
     Raises:
         UnknownNameError: There is no such profile.

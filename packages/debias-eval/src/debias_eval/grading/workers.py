@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from debias_eval.errors import DebiasEvalError
-from debias_eval.grading.zygote import WALL_SECONDS, Reply, Request
+from debias_eval.grading.zygote import PATIENCE_SECONDS, WALL_SECONDS, Reply, Request
 
 _START_SECONDS = 60.0
 _SPARE_WORKERS = 2  # so that an honest answer need not wait for two hostile ones
@@ -54,7 +54,7 @@ class SymbolicService:
         threading.Thread(target=self._read, name="grading-replies", daemon=True).start()
 
     def ask(self, texts: tuple[str, str, str], *, seconds: float) -> Future[Reply]:
-        """A future reply to (rule, gold, prediction); it arrives within `seconds`.
+        """A future reply to (rule, gold, prediction), due in `seconds`; later where it was starved.
 
         Where the zygote has ended, whether or not that was noticed before, the reply is ``broken``.
         """
@@ -191,7 +191,7 @@ def _ask(texts: tuple[str, str, str]) -> Future[Reply]:
 
 def _wait(future: Future[Reply]) -> Reply:
     try:
-        return future.result(WALL_SECONDS + _GRACE_SECONDS)
+        return future.result(PATIENCE_SECONDS + _GRACE_SECONDS)
     except TimeoutError:
         return Reply(id=-1, equal=None, failure="timeout")
 

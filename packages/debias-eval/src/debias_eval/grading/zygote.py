@@ -5,7 +5,7 @@ Three generations, so that no answer can hurt the program that asks:
 * the caller (any process, any thread) starts one zygote as a fresh interpreter. It is not forked
   from the caller, whose memory may hold a model and whose threads may hold locks;
 * the zygote imports sympy once and forks workers. It never computes anything, so it never hangs,
-  and it kills a worker that is out of wall time;
+  and it kills a worker that is out of wall time, unless a busy machine kept it from computing;
 * a worker compares pairs, one after another, under limits of CPU time (a timer whose default
   action is to end the process), address space and file size (zero: it cannot write one).
 
@@ -24,6 +24,7 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO, TypedDict
 
 from debias_eval.grading.limits import LimitExceededError
@@ -32,7 +33,13 @@ CPU_SECONDS = 2.0
 """CPU time that one comparison may take."""
 
 WALL_SECONDS = 4.3
-"""Wall time that a caller grants a comparison, waiting for a free worker included."""
+"""Wall time of a comparison, waiting for a free worker included, on a machine that has time."""
+
+PATIENCE_SECONDS = 60.0
+"""Wall time of a comparison that had less than `STARVED_SECONDS` of CPU time when it was due."""
+
+STARVED_SECONDS = 0.5
+"""CPU time that decides most answers: one that had less of it is not judged by the clock."""
 
 _ADDRESS_SPACE = 1 << 30
 _RECURSION_LIMIT = 3_000
@@ -60,7 +67,24 @@ class Reply(TypedDict):
 @dataclass(slots=True)
 class _Job:
     request: Request
-    deadline: float
+    due: float  # on the monotonic clock
+    patience: float  # when it ends, starved or not
+    used_before: float = 0.0  # CPU time that its worker had used when it got the job
+
+    def is_over(self, pid: int | None) -> bool:
+        """Whether its time is over; where it was starved, it is given as much again.
+
+        Args:
+            pid: The worker that has the job; None while it waits for one.
+        """
+        now = time.monotonic()
+        if now < self.due:
+            return False
+        used = 0.0 if pid is None else _cpu_of(pid) - self.used_before
+        if now >= self.patience or used >= STARVED_SECONDS:
+            return True
+        self.due = min(now + self.request["seconds"], self.patience)
+        return False
 
 
 @dataclass(slots=True)
@@ -107,8 +131,8 @@ class Zygote:
         return True
 
     def _patience(self) -> float | None:
-        deadlines = [w.job.deadline for w in self._workers if w.job is not None]
-        deadlines += [job.deadline for job in self._queue]
+        deadlines = [w.job.due for w in self._workers if w.job is not None]
+        deadlines += [job.due for job in self._queue]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _receive(self) -> bool:
@@ -121,7 +145,8 @@ class Zygote:
         now = time.monotonic()
         for line in filter(None, lines):
             request: Request = json.loads(line)
-            self._queue.append(_Job(request, now + request["seconds"]))
+            job = _Job(request, now + request["seconds"], now + PATIENCE_SECONDS)
+            self._queue.append(job)
         return True
 
     def _collect(self, worker: _Worker) -> None:
@@ -139,11 +164,10 @@ class Zygote:
             worker.job = None
 
     def _expire(self) -> None:
-        now = time.monotonic()
         for worker in list(self._workers):
-            if worker.job is not None and worker.job.deadline <= now:
+            if worker.job is not None and worker.job.is_over(worker.pid):
                 self._fail(worker, "timeout")
-        for job in [job for job in self._queue if job.deadline <= now]:
+        for job in [job for job in self._queue if job.is_over(None)]:
             self._queue.remove(job)
             self._send(_failure(job.request["id"], "timeout"))
 
@@ -155,7 +179,7 @@ class Zygote:
                     return
                 worker = self._fork()
             job = self._queue.popleft()
-            worker.job = job
+            worker.job, job.used_before = job, _cpu_of(worker.pid)
             try:
                 os.write(worker.sender, json.dumps(job.request).encode() + b"\n")
             except BrokenPipeError:  # it ended between two jobs: this job goes to another one
@@ -208,6 +232,15 @@ class Zygote:
         view = memoryview(line)
         while view:
             view = view[os.write(self._sink, view) :]
+
+
+def _cpu_of(pid: int) -> float:
+    """CPU seconds that a process has used; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _failure(identity: int, reason: str) -> bytes:
