@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from debias_core.losses.terms import Terms
-from debias_core.scoring.answers import ScoredRow, Wanted, collate, score
+from debias_core.scoring.answers import ScoredRow, Wanted, score
 from debias_core.scoring.entropy import mean_per_sample, token_entropy, token_kl, token_logprob
 from debias_core.scoring.heads import find_head, unwrap
 from debias_core.scoring.reference import FrozenModel
@@ -94,31 +94,30 @@ def other(model: PreTrainedModel) -> FrozenModel:
 
 
 def by_definition(model: nn.Module, reference: FrozenModel, *, temperature: float) -> Terms:
-    """The terms of ROWS from the logits of the models' own forward passes."""
-    batch = collate(ROWS)
+    """The terms of ROWS from the logits of the models' own forward passes, a row at a time."""
+    answers = [row.answer for row in ROWS]
+    sample_N = torch.arange(len(ROWS)).repeat_interleave(torch.tensor([*map(len, answers)]))
 
     def logits_NV(of: nn.Module) -> Tensor:  # noqa: N802 - the shape
-        output = of(
-            input_ids=batch.input_ids,
-            attention_mask=batch.attention_mask,
-            position_ids=batch.position_ids,
-            use_cache=False,
+        ids = [torch.tensor([[*row.prompt, *row.answer]]) for row in ROWS]
+        every = [of(input_ids=row, use_cache=False).logits[0] for row in ids]
+        return torch.cat(
+            [z[-1 - len(answer) : -1] for z, answer in zip(every, answers, strict=True)]
         )
-        return output.logits[:, -batch.answer_ids.shape[1] :][batch.answer_mask]
 
     z_NV = logits_NV(model)
     with torch.no_grad(), reference.using() as frozen:
         r_NV = logits_NV(frozen)
 
     def mean(values_N: Tensor) -> Tensor:
-        return mean_per_sample(values_N, batch.sample_N, len(ROWS))
+        return mean_per_sample(values_N, sample_N, len(ROWS))
 
-    logprob_N = token_logprob(z_NV, batch.targets_N)
+    logprob_N = token_logprob(z_NV, torch.tensor([token for answer in answers for token in answer]))
     return Terms(
         entropy=mean(token_entropy(z_NV, temperature=temperature)),
         kl=mean(token_kl(z_NV, r_NV)),
         reference_entropy=mean(token_entropy(r_NV, temperature=temperature)),
-        logprob=torch.stack([logprob_N[batch.sample_N == row].sum() for row in range(len(ROWS))]),
+        logprob=torch.stack([logprob_N[sample_N == row].sum() for row in range(len(ROWS))]),
     )
 
 

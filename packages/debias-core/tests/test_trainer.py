@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,12 +13,16 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from debias_core.config import ConstrainedConfig, GeeConfig, GroupGapConfig, TrainConfig
 from debias_core.errors import DataError, ModelError, NonFiniteError
+from debias_core.losses.terms import Terms
 from debias_core.models.loading import load_model
 from debias_core.recovery.weights import TrainedWeights
+from debias_core.scoring.answers import ScoredRow
+from debias_core.training.engine import Engine
 from debias_core.training.grading import WrittenAnswer
 from debias_core.training.heldout import DevEvaluation
 from debias_core.training.progress import RunProgress, StepLog
 from debias_core.training.statistics import GapEstimate
+from debias_core.training.steps import GradientMaker
 from debias_core.training.trainer import DebiasTrainer
 from debias_core.training.update import learning_rate
 
@@ -163,6 +168,36 @@ def test_a_run_is_a_function_of_its_seed(
         gaps.append(trainer.fit(make_rows(16), make_rows(8, prefix="d")).evaluations[-1].gap.gap)
     assert gaps[0] == pytest.approx(gaps[1], abs=1e-4), "micro-batch size never matters"
     assert gaps[0] != gaps[2]
+
+
+def test_answers_of_like_lengths_are_scored_together(
+    tiny_model: Qwen2ForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    make_rows: Rows,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[list[int]] = []
+    accumulate, score = GradientMaker.accumulate, Engine.score
+
+    def counted(self: GradientMaker, batch: Any, step: int) -> Any:
+        steps.append([])
+        return accumulate(self, batch, step)
+
+    def scored(self: Engine, rows: Sequence[ScoredRow], **how: Any) -> Terms:
+        if torch.is_grad_enabled():
+            steps[-1] += [row.length for row in rows]
+        return score(self, rows, **how)
+
+    monkeypatch.setattr(GradientMaker, "accumulate", counted)
+    monkeypatch.setattr(Engine, "score", scored)
+    tiny_model.generation_config.eos_token_id = list(range(1, 9))
+    settings = config(micro_batch_size=2, max_new_tokens=24)
+    DebiasTrainer(tiny_model.float(), tokenizer, settings).fit(
+        make_rows(16), make_rows(8, prefix="d")
+    )
+    assert len(steps) > 1
+    assert all(lengths == sorted(lengths) for lengths in steps)
+    assert any(len(set(lengths)) > 1 for lengths in steps)
 
 
 def test_stops_at_the_target_and_says_so(

@@ -24,7 +24,6 @@ from debias_core.errors import DataError
 from debias_core.recovery.memory import explaining_memory, smaller_batch
 from debias_core.sampling.base import Answer, SamplingConfig
 from debias_core.sampling.cache import compact, merge, mergeable
-from debias_core.scoring.answers import positions
 from debias_core.scoring.entropy import entropy_of, token_entropy, token_log_probabilities
 
 if TYPE_CHECKING:
@@ -164,6 +163,11 @@ class _Batch:
         self.tokens = torch.cat([self.tokens, new.tokens])
 
 
+def _positions(attention_mask: Tensor) -> Tensor:
+    """Returns position ids that count real tokens from 0, whatever the padding."""
+    return (attention_mask.cumsum(-1) - 1).clamp(min=0)
+
+
 class _Decoding:
     """Answers in the making.
 
@@ -229,7 +233,7 @@ class _Decoding:
         output = self._model(
             input_ids=ids.to(self._device),
             attention_mask=mask,
-            position_ids=positions(mask),
+            position_ids=_positions(mask),
             use_cache=True,
             logits_to_keep=1,
         )

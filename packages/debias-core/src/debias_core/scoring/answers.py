@@ -1,10 +1,11 @@
 """Scores sampled answers: entropy and KL of every answer token, averaged per answer.
 
-Layout of a batch: prompts are padded on the left, answers on the right, so that all answers begin
-in one column and only the columns that predict answer tokens go through the output layer. Position
-ids count real tokens only, as they do in sampling; a row's entropies are the same in any batch.
+Layout of a batch: every row is its prompt and its answer, padded on the right. A causal model sees
+no padding from where it predicts an answer, so that it needs no mask, and a row's entropies are the
+same in any batch; only the columns in which answers are predicted go through the output layer.
 
-Shape suffixes: B rows, P prompt columns, A answer columns, V vocabulary, N scored tokens.
+Shape suffixes: B rows, T columns, A the last of them, from the first that predicts an answer token,
+N scored tokens.
 """
 
 from __future__ import annotations
@@ -34,59 +35,59 @@ class ScoredRow:
     prompt: Sequence[int]
     answer: Sequence[int]
 
+    @property
+    def length(self) -> int:
+        """Tokens of both."""
+        return len(self.prompt) + len(self.answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows as tensors: ids, mask and positions [B, P+A-1], answer ids and mask [B, A]."""
+    """Rows as tensors.
+
+    Attributes:
+        input_ids: [B, T].
+        predicts: [B, A] whether a column predicts an answer token.
+        next_ids: [B, A] the token that follows.
+    """
 
     input_ids: Tensor
-    attention_mask: Tensor
-    position_ids: Tensor
-    answer_ids: Tensor
-    answer_mask: Tensor
+    predicts: Tensor
+    next_ids: Tensor
 
     @property
     def sample_N(self) -> Tensor:  # noqa: N802 - the shape
         """The row of every answer token, rows one after the other."""
-        return self.answer_mask.nonzero()[:, 0]
+        return self.predicts.nonzero()[:, 0]
 
     @property
     def targets_N(self) -> Tensor:  # noqa: N802 - the shape
         """The id of every answer token."""
-        return self.answer_ids[self.answer_mask]
-
-
-def positions(attention_mask: Tensor) -> Tensor:
-    """Returns position ids that count real tokens from 0, whatever the padding."""
-    return (attention_mask.cumsum(-1) - 1).clamp(min=0)
+        return self.next_ids[self.predicts]
 
 
 def collate(rows: Sequence[ScoredRow], *, device: torch.device | str = "cpu") -> Batch:
     """Returns the rows as one padded batch.
 
-    The padding token is arbitrary (0): masks are built from lengths, never from token ids, so a pad
-    token that equals EOS hides nothing.
+    The padding token is arbitrary (0): what counts comes from lengths, never from token ids, so a
+    pad token that equals EOS hides nothing.
     """
     if not rows:
         raise DataError("there is no row to score")
     for row in rows:
         if not row.prompt or not row.answer:
             raise DataError("a scored row needs at least one prompt and one answer token")
-    width_P = max(len(row.prompt) for row in rows)
-    width_A = max(len(row.answer) for row in rows)
-    ids = torch.zeros(len(rows), width_P + width_A, dtype=torch.long)
-    mask = torch.zeros_like(ids)
+    width = max(row.length for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    predicts = torch.zeros(len(rows), width - 1, dtype=torch.bool)  # the last token predicts none
     for b, row in enumerate(rows):
-        start, end = width_P - len(row.prompt), width_P + len(row.answer)
-        ids[b, start:end] = torch.tensor([*row.prompt, *row.answer])
-        mask[b, start:end] = 1
-    attention = mask[:, :-1]  # the last answer token predicts nothing that is scored
+        ids[b, : row.length] = torch.tensor([*row.prompt, *row.answer])
+        predicts[b, len(row.prompt) - 1 : row.length - 1] = True
+    first = min(len(row.prompt) for row in rows) - 1
     return Batch(
         input_ids=ids[:, :-1].to(device),
-        attention_mask=attention.to(device),
-        position_ids=positions(attention).to(device),
-        answer_ids=ids[:, width_P:].to(device),
-        answer_mask=mask[:, width_P:].bool().to(device),
+        predicts=predicts[:, first:].to(device),
+        next_ids=ids[:, first + 1 :].to(device),
     )
 
 

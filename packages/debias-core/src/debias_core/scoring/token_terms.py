@@ -113,11 +113,11 @@ def _run_headless(
         batch: [B] rows.
         take: is given the states that predict answer tokens, [N, D].
     """
-    width_A = batch.answer_ids.shape[1]
+    width_A = batch.predicts.shape[1]
     taken: list[tuple[Tensor | None, ...]] = []
 
     def forward(hidden_BTD: Tensor) -> Tensor:
-        values = take(hidden_BTD[:, -width_A:][batch.answer_mask])
+        values = take(hidden_BTD[:, -width_A:][batch.predicts])
         taken.append(values)
         # Of width 0, but descended from the values: a wrapper that looks for unused parameters
         # in the graph of the model's outputs must find those of the head.
@@ -132,14 +132,8 @@ def _run_headless(
 
 def _call(model: nn.Module, batch: Batch) -> Tensor:
     """Runs the model, and returns its logits of the columns that predict answers, [B, A, V]."""
-    width_A = batch.answer_ids.shape[1]
-    output = model(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        position_ids=batch.position_ids,
-        use_cache=False,
-        logits_to_keep=width_A,
-    )
+    width_A = batch.predicts.shape[1]
+    output = model(input_ids=batch.input_ids, use_cache=False, logits_to_keep=width_A)
     logits: Tensor = output.logits[:, -width_A:]
     return logits
 
@@ -194,11 +188,11 @@ def _statistics(
 
 def _from_logits(model: nn.Module, batch: Batch, request: Request) -> Terms:
     """Returns the terms from the model's own logits, which are held whole."""
-    logits_NV = _call(model, batch)[batch.answer_mask]
+    logits_NV = _call(model, batch)[batch.predicts]
     kl = reference_entropy = logprob = divergence = None
     if request.reference is not None:
         with torch.no_grad(), request.reference.using() as frozen:
-            reference_NV = _call(frozen, batch)[batch.answer_mask]
+            reference_NV = _call(frozen, batch)[batch.predicts]
             reference_entropy = token_entropy(reference_NV, temperature=request.temperature)
         kl = token_kl(logits_NV, reference_NV)
     if request.logprob:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
+from torch import Tensor
 
 from debias_core.config import TrainConfig
+from debias_core.losses.terms import Terms
 from debias_core.pairs.encoding import EncodedPair
 from debias_core.sampling.base import Answer, Sampler
 from debias_core.scoring.answers import ScoredRow
 from debias_core.scoring.reference import Reference
 from debias_core.training.distributed import gather_dealt, rank, world_size
-from debias_core.training.engine import Engine
+from debias_core.training.engine import Engine, How
 from debias_core.training.grading import Grading, mean_of_graded
 from debias_core.training.looks import Draw, Floats, draws_of_a_look, look_until_settled
 from debias_core.training.statistics import GapEstimate
@@ -140,23 +143,37 @@ class HeldOut:
         self, engine: Engine, rows: Sequence[ScoredRow], answers: Sequence[Answer]
     ) -> Floats:
         """Returns the entropy of every answer, scoring those that the sampler did not see."""
-        found = [answer.entropy for answer in answers]
-        missing = [i for i, entropy in enumerate(found) if entropy is None]
-        terms = engine.score_all(
-            self._chunks([rows[i] for i in missing]), temperature=self._config.entropy_temperature
+        found = np.array([answer.entropy for answer in answers], dtype=np.float64)
+        missing = np.flatnonzero(np.isnan(found)).tolist()
+        found[missing] = self._scored(
+            engine,
+            [rows[i] for i in missing],
+            lambda terms: terms.entropy,
+            temperature=self._config.entropy_temperature,
         )
-        scored = [entropy for part in terms for entropy in part.entropy.tolist()]
-        for i, entropy in zip(missing, scored, strict=True):
-            found[i] = entropy
-        return np.array(found, dtype=np.float64)
+        return found
 
-    def _kl(self, engine: Engine, reference: Reference, rows: Sequence[ScoredRow]) -> list[float]:
-        terms = engine.score_all(self._chunks(rows), reference=reference)
-        return [kl for part in terms if part.kl is not None for kl in part.kl.tolist()]
+    def _kl(self, engine: Engine, reference: Reference, rows: Sequence[ScoredRow]) -> Floats:
+        return self._scored(engine, rows, lambda terms: terms.kl, reference=reference)
 
-    def _chunks(self, rows: Sequence[ScoredRow]) -> list[Sequence[ScoredRow]]:
+    def _scored(
+        self,
+        engine: Engine,
+        rows: Sequence[ScoredRow],
+        term: Callable[[Terms], Tensor | None],
+        **how: Unpack[How],
+    ) -> Floats:
+        """Returns a term of every row; rows of like lengths are scored together."""
+        order = sorted(range(len(rows)), key=lambda i: rows[i].length)
         size = self._config.micro_batch_size
-        return [rows[start : start + size] for start in range(0, len(rows), size)]
+        parts = [order[start : start + size] for start in range(0, len(order), size)]
+        scored = engine.score_all([[rows[i] for i in part] for part in parts], **how)
+        found = np.zeros(len(rows))
+        for part, terms in zip(parts, scored, strict=True):
+            values = term(terms)
+            assert values is not None
+            found[part] = values.tolist()
+        return found
 
 
 def clusters_shuffled(

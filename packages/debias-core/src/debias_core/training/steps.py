@@ -72,8 +72,9 @@ class GradientMaker:
         """
         first, mine = first_of_share(batch), share_of(batch)
         answers = self._answers(mine, step, first=first)
-        rows, layout = self._layout(mine, answers, first=first)
-        report = self._accumulate(rows, layout, answers)
+        order = self._by_length(mine, answers)
+        rows, layout = self._layout(mine, answers, order, first=first)
+        report = self._accumulate(rows, layout, [answers[a] for a in order])
         own = layout.own
         gaps = group_gaps(
             report.terms.entropy[own], layout.groups[own], declared=self._config.groups
@@ -100,8 +101,35 @@ class GradientMaker:
                     seeds.append([self._config.seed, _TRAIN_STREAM, step, i, k, side])
         return self._engine.sample(self._sampler, prompts, seeds=seeds)
 
+    def _by_length(self, batch: Sequence[EncodedPair], answers: Sequence[Answer]) -> list[int]:
+        """Returns the answers in order of their length with the prompt.
+
+        Micro-batches of like lengths hold little padding; the gradient does not depend on which
+        rows they hold.
+        """
+
+        def length(a: int) -> int:
+            i, group = self._place(a)
+            return len(batch[i].prompts[group]) + len(answers[a].tokens)
+
+        return sorted(range(len(answers)), key=length)
+
+    def _place(self, a: int) -> tuple[int, int]:
+        """Returns the pair and the group of an answer, by its number on this process."""
+        i, within = divmod(a, len(self._config.groups) * self._samples)
+        return i, within // self._samples
+
+    @property
+    def _samples(self) -> int:
+        return 1 if self._objective.on_references else self._config.samples_per_prompt
+
     def _layout(
-        self, batch: Sequence[EncodedPair], answers: Sequence[Answer], *, first: int
+        self,
+        batch: Sequence[EncodedPair],
+        answers: Sequence[Answer],
+        order: Sequence[int],
+        *,
+        first: int,
     ) -> tuple[list[ScoredRow], Layout]:
         """Returns the rows to score here, and what the rows of all processes are.
 
@@ -109,11 +137,9 @@ class GradientMaker:
         """
         rows, cells = [], []
         num_groups = len(self._config.groups)
-        samples = 1 if self._objective.on_references else self._config.samples_per_prompt
-        before = first * num_groups * samples  # answers of the processes before this one
-        for a, answer in enumerate(answers):
-            i, within = divmod(a, num_groups * samples)
-            group = within // samples
+        before = first * num_groups * self._samples  # answers of the processes before this one
+        for a in order:
+            answer, (i, group) = answers[a], self._place(a)
             told = self._told(batch[i])
             for g in range(num_groups) if self._objective.crossed else (group,):
                 rows.append(ScoredRow(batch[i].prompts[g], answer.tokens))
