@@ -19,6 +19,7 @@ from debias_core.linear.checks import (
     check_transform,
     check_vocab_size,
 )
+from debias_core.linear.choice import Kind, choose
 from debias_core.linear.forward import Outcome
 from debias_core.linear.tiles import Head, LogitTransform, Problem, Tiles
 
@@ -96,7 +97,7 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
         check_reference(ref_hidden, ref_weight, hidden=hidden, num_rows=num_rows)
     if targets is not None:
         check_targets(targets, hidden=hidden, num_rows=num_rows)
-        targets = targets.long()
+        targets = targets.long().contiguous()
     floats = [t for t in (hidden, weight, bias, ref_hidden, ref_weight, ref_bias) if t is not None]
     settings = _Settings(
         transform=check_transform(temperature, softcap, scale),
@@ -129,8 +130,13 @@ class _Settings:
         ref_head = None
         if ref_hidden is not None and ref_weight is not None:
             ref_head = self._head((ref_hidden, ref_weight, ref_bias))
+        kind = Kind(layer[0].device, self.dtype, has_reference=ref_head is not None)
         return Problem(
-            head=self._head(layer), reference=ref_head, targets=targets, tiles=self.tiles
+            head=self._head(layer),
+            reference=ref_head,
+            targets=targets,
+            tiles=self.tiles,
+            kernels=choose(kind),
         )
 
     def _head(self, layer: tuple[Tensor, Tensor, Tensor | None]) -> Head:

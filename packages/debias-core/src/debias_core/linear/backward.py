@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from debias_core.linear.forward import Outcome, rows_in_tile
-from debias_core.linear.tiles import Buffers, Problem, add_product_, length, spans
+from debias_core.linear.tiles import Buffers, Problem, Tile, add_product_, length, make_tile, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,51 +118,38 @@ def run_(problem: Problem, constants: TokenConstants, into: Gradients, buffers: 
         ref_rows = reference.rows(vocab) if reference else None
         weight_slice = _accumulator_for(into.weight, vocab, head.dtype)
         for tokens in spans(head.hidden.shape[0], problem.tiles.tokens):
-            tile_vn, *spare = buffers.tiles(length(vocab), length(tokens))
-            rows.logits_(tile_vn, tokens)
-            ref_vn = None
-            if ref_rows is not None:
-                ref_vn = spare[0]
-                ref_rows.logits_(ref_vn, tokens)
-            for strip in spans(length(vocab), problem.strip_rows(length(tokens))):
-                first_row = vocab.start + strip.start
-                ref_sn = None if ref_vn is None else ref_vn[strip]
-                scratch_sn = buffers.scratch(length(strip), length(tokens))
-                _to_gradient_(
-                    problem, constants, (tile_vn[strip], scratch_sn, ref_sn), (first_row, tokens)
-                )
-            factor_vn = tile_vn.to(head.hidden.dtype)
+            tile = make_tile((rows, ref_rows), buffers, vocab, tokens)
+            _to_gradient_(problem, constants, buffers, tile)
+            factor_vn = tile.logits.to(head.hidden.dtype)
             if into.hidden is not None:
                 add_product_(into.hidden[tokens], factor_vn.T, rows.weight)
             if weight_slice is not None:
                 add_product_(weight_slice, factor_vn, head.hidden[tokens])
             if into.bias is not None:
-                into.bias[vocab].add_(tile_vn.sum(1))
+                into.bias[vocab].add_(tile.logits.sum(1))
         if into.weight is not None and weight_slice is not None:
             _store_(into.weight[vocab], weight_slice)
 
 
 def _to_gradient_(
-    problem: Problem,
-    constants: TokenConstants,
-    strip: tuple[Tensor, Tensor, Tensor | None],
-    place: tuple[int, slice],
+    problem: Problem, constants: TokenConstants, buffers: Buffers, tile: Tile
 ) -> None:
-    """Overwrite a strip of logits with dLoss/du.
-
-    Args:
-        problem: whose targets and transform are used.
-        constants: of every token.
-        strip: its logits, scratch memory of the same shape, and the reference's logits.
-        place: its first row in the vocabulary, and its tokens.
-    """
-    (logits_sn, scratch_sn, ref_sn), (first_row, tokens) = strip, place
-    flattening = problem.head.transform.flattening(logits_sn)
-    constants.gradient_(logits_sn, scratch_sn, ref_sn, tokens)
-    if problem.targets is not None:
-        constants.add_target_(logits_sn, problem.targets[tokens] - first_row, tokens)
-    if flattening is not None:
-        logits_sn.mul_(flattening)
+    """Overwrite the logits of a tile with dLoss/du; `buffers` have room for a strip."""
+    targets, transform = problem.targets, problem.head.transform
+    if problem.kernels is not None:
+        problem.kernels.to_gradient_(tile, constants, targets, transform.per_tanh)
+        return
+    tokens, (rows, width) = tile.tokens, tile.logits.shape
+    for strip in spans(rows, problem.strip_rows(width)):
+        logits_sn, scratch_sn = tile.logits[strip], buffers.scratch(length(strip), width)
+        ref_sn = None if tile.reference is None else tile.reference[strip]
+        flattening = transform.flattening(logits_sn)
+        constants.gradient_(logits_sn, scratch_sn, ref_sn, tokens)
+        if targets is not None:
+            row = targets[tokens] - (tile.first_row + strip.start)
+            constants.add_target_(logits_sn, row, tokens)
+        if flattening is not None:
+            logits_sn.mul_(flattening)
 
 
 def _accumulator_for(weight: Tensor | None, vocab: slice, dtype: torch.dtype) -> Tensor | None:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from debias_core.linear.tiles import Problem, length, spans
+from debias_core.linear.tiles import Buffers, Problem, Tile, length, make_tile, spans
 
 
 class Outcome(NamedTuple):
@@ -59,6 +59,10 @@ class _RunningSoftmax:
         lowest = torch.finfo(torch.float32).min
         self.maximum = torch.full((num_tokens,), lowest, dtype=dtype, device=device)
         self.total = torch.zeros(num_tokens, dtype=dtype, device=device)
+
+    def set_maximum_(self, maxima: Tensor) -> Tensor:
+        """Take the largest of maxima `[lanes, N]`, and return it."""
+        return self.maximum.copy_(maxima.amax(0))
 
     def raise_maximum_(self, tile_vn: Tensor, tokens: slice) -> Tensor:
         """Take the tile's maximum in and centre the tile; return old minus new maximum, `[n]`."""
@@ -123,26 +127,72 @@ def rows_in_tile(row: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:
 
 def run(problem: Problem) -> Outcome:
     """Return entropy, target and KL of every token in one pass over the tiles of both heads."""
-    head, reference, targets = problem.head, problem.reference, problem.targets
-    sums = _Sums(head.hidden.shape[0], head.hidden.device)
+    head, reference = problem.head, problem.reference
     buffers = problem.buffers(2 if reference else 1)
+    collector = _Collector(problem, buffers) if problem.kernels is None else _Fused(problem)
     for vocab in spans(head.weight.shape[0], problem.tiles.vocab):
         rows = head.rows(vocab)
         ref_rows = reference.rows(vocab) if reference else None
         for tokens in spans(head.hidden.shape[0], problem.tiles.tokens):
-            tile_vn, *spare = buffers.tiles(length(vocab), length(tokens))
-            rows.logits_(tile_vn, tokens)
-            ref_vn = None
-            if ref_rows is not None:
-                ref_vn = spare[0]
-                ref_rows.logits_(ref_vn, tokens)
-            if targets is not None:
-                sums.pick_target_(tile_vn, targets[tokens] - vocab.start, tokens)
-            for strip in spans(length(vocab), problem.strip_rows(length(tokens))):
-                scratch_sn = buffers.scratch(length(strip), length(tokens))
-                ref_sn = None if ref_vn is None else ref_vn[strip]
-                sums.add_(tile_vn[strip], scratch_sn, ref_sn, tokens)
-    return _outcome(sums, with_target=targets is not None, with_reference=reference is not None)
+            collector.add_tile_(make_tile((rows, ref_rows), buffers, vocab, tokens))
+    with_target, with_reference = problem.targets is not None, reference is not None
+    return _outcome(collector.sums(), with_target=with_target, with_reference=with_reference)
+
+
+class _Collector:
+    """Takes tiles in with the operations of torch, strip by strip; they are overwritten."""
+
+    def __init__(self, problem: Problem, buffers: Buffers) -> None:
+        self._problem, self._buffers = problem, buffers
+        hidden = problem.head.hidden
+        self._sums = _Sums(hidden.shape[0], hidden.device)
+
+    def add_tile_(self, tile: Tile) -> None:
+        """Take a tile in."""
+        tokens, (rows, width) = tile.tokens, tile.logits.shape
+        if self._problem.targets is not None:
+            row = self._problem.targets[tokens] - tile.first_row
+            self._sums.pick_target_(tile.logits, row, tokens)
+        for strip in spans(rows, self._problem.strip_rows(width)):
+            scratch_sn = self._buffers.scratch(length(strip), width)
+            ref_sn = None if tile.reference is None else tile.reference[strip]
+            self._sums.add_(tile.logits[strip], scratch_sn, ref_sn, tokens)
+
+    def sums(self) -> _Sums:
+        """Return the sums over all tiles."""
+        return self._sums
+
+
+class _Fused:
+    """Takes tiles in with one kernel each."""
+
+    def __init__(self, problem: Problem) -> None:
+        assert problem.kernels is not None
+        self._kernels, self._targets = problem.kernels, problem.targets
+        hidden = problem.head.hidden
+        self._state = problem.kernels.new_state(
+            hidden.shape[0], problem.tiles.tokens, hidden.device
+        )
+
+    def add_tile_(self, tile: Tile) -> None:
+        """Take a tile in."""
+        self._kernels.add_tile_(self._state, tile, self._targets)
+
+    def sums(self) -> _Sums:
+        """Return the sums over all tiles: those of the lanes, brought to one maximum."""
+        state = self._state.to(accumulator_dtype(self._state.device))
+        m, s, e, target, ref_m, ref_s, ref_e, f = state
+        sums = _Sums(state.shape[2], state.device)
+        shift = m - sums.policy.set_maximum_(m)
+        ref_shift = ref_m - sums.reference.set_maximum_(ref_m)
+        ratio, ref_ratio = shift.exp(), ref_shift.exp()
+        sums.policy.total.copy_((ratio * s).sum(0))
+        sums.centred.copy_((ratio * (e + shift * s)).sum(0))
+        sums.reference.total.copy_((ref_ratio * ref_s).sum(0))
+        sums.ref_centred.copy_((ref_ratio * (ref_e + ref_shift * ref_s)).sum(0))
+        sums.cross.copy_((ratio * (f + (shift - ref_shift) * s)).sum(0))
+        sums.target_logit.copy_(target.sum(0))
+        return sums
 
 
 def _outcome(sums: _Sums, *, with_target: bool, with_reference: bool) -> Outcome:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from debias_core.linear.backward import TokenConstants
 
 MASKED_LOGIT = -1e30
 """Stands in for a bias of -inf: its probability is exactly 0, and 0 times it is 0, not nan."""
@@ -111,11 +114,16 @@ class LogitTransform:
         elif self.slope != 1.0:
             tile.mul_(self.slope)
 
+    @property
+    def per_tanh(self) -> float | None:
+        """What a logit is multiplied by to give the tanh that bounds it; None: nothing does."""
+        return None if self.softcap is None else self.temperature / self.softcap
+
     def flattening(self, tile: Tensor) -> Tensor | None:
         """Return `(dz/du) / slope` at the logits of `tile`, or None where it is 1 everywhere."""
-        if self.softcap is None:
+        if self.per_tanh is None:
             return None
-        tanh = tile * (self.temperature / self.softcap)
+        tanh = tile * self.per_tanh
         return tanh.square_().neg_().add_(1.0)
 
 
@@ -187,6 +195,45 @@ class HeadRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """Logits of some rows of the vocabulary and some tokens.
+
+    Attributes:
+        logits: `[v, n]`.
+        reference: those of the reference, `[v, n]`, or None.
+        first_row: of the vocabulary.
+        tokens: which they are.
+    """
+
+    logits: Tensor
+    reference: Tensor | None
+    first_row: int
+    tokens: slice
+
+
+class Kernels(Protocol):
+    """The passes over a tile, one kernel each; see `fused`, the module that has them."""
+
+    def new_state(self, num_tokens: int, tile_tokens: int, device: torch.device) -> Tensor:
+        """Return the sums of nothing."""
+        ...
+
+    def add_tile_(self, state: Tensor, tile: Tile, targets: Tensor | None) -> None:
+        """Take a tile into the sums."""
+        ...
+
+    def to_gradient_(
+        self,
+        tile: Tile,
+        constants: TokenConstants,
+        targets: Tensor | None,
+        per_tanh: float | None,
+    ) -> None:
+        """Overwrite the logits of a tile with the gradient."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What both passes work on.
 
@@ -195,12 +242,14 @@ class Problem:
         reference: the output layer that KL is taken to, over as many rows, or None.
         targets: `[N]` int64, or None.
         tiles: size of a tile.
+        kernels: what takes the passes over a tile in torch's place, or None.
     """
 
     head: Head
     reference: Head | None
     targets: Tensor | None
     tiles: Tiles
+    kernels: Kernels | None = None
 
     def strip_rows(self, num_tokens: int) -> int:
         """Return how many rows of a tile the passes over its elements take at a time.
@@ -215,6 +264,20 @@ class Problem:
     def buffers(self, num_tiles: int) -> Buffers:
         """Return memory for `num_tiles` tiles, and a strip."""
         return Buffers(num_tiles, self)
+
+
+def make_tile(
+    heads: tuple[HeadRows, HeadRows | None], buffers: Buffers, vocab: slice, tokens: slice
+) -> Tile:
+    """Return the logits of the rows `vocab`, of the head and of the reference's, in `buffers`."""
+    rows, ref_rows = heads
+    logits_vn, *spare = buffers.tiles(length(vocab), length(tokens))
+    rows.logits_(logits_vn, tokens)
+    ref_vn = None
+    if ref_rows is not None:
+        ref_vn = spare[0]
+        ref_rows.logits_(ref_vn, tokens)
+    return Tile(logits_vn, ref_vn, vocab.start, tokens)
 
 
 def product_(out: Tensor, left: Tensor, right: Tensor) -> None:
