@@ -123,6 +123,15 @@ def test_a_small_kl_is_resolved() -> None:
     torch.testing.assert_close(found.double(), exact, rtol=1e-2, atol=1e-7)
 
 
+@pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_what_is_not_finite_is_not_lost(value: float) -> None:
+    hidden, weight = randn(3, 6, seed=1).float(), randn(40, 6, seed=2).float()
+    hidden[1] = value
+    entropy = linear_token_entropy(hidden, weight, tiles=Tiles(16, 2)).entropy
+    assert entropy.isfinite().tolist() == [True, False, True]
+
+
 def test_on_a_processor_the_passes_are_those_of_torch() -> None:
     assert choice.choose(ON_PROCESSOR) is None
 
