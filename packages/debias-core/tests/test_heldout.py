@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from debias_core.config import GroupGapConfig, TrainConfig
-from debias_core.sampling.base import Answer
+from debias_core.sampling.base import Answer, SamplingConfig
+from debias_core.sampling.model import ModelSampler
 from debias_core.training.heldout import DevEvaluation
 from debias_core.training.looks import Draw, draws_of_a_look, look_until_settled
 from debias_core.training.statistics import GapEstimate
@@ -61,6 +64,42 @@ def first_look(
         return result.evaluations[0], drawn[0]
 
     return look
+
+
+class WithoutEntropies:
+    """The model's own sampler, of which only the tokens are told: as an engine answers."""
+
+    def __init__(self, sampler: ModelSampler) -> None:
+        self._sampler = sampler
+
+    def sample(
+        self, prompts: Sequence[Sequence[int]], *, seeds: Sequence[Sequence[int]]
+    ) -> list[Answer]:
+        drawn = self._sampler.sample(prompts, seeds=seeds)
+        return [replace(answer, entropy=None) for answer in drawn]
+
+    def weights_changed(self) -> None:
+        pass
+
+
+def test_entropies_that_the_sampler_does_not_tell_are_scored(
+    tiny_model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, make_rows: Rows
+) -> None:
+    model = tiny_model.float()
+    model.generation_config.eos_token_id = list(range(1, 9))  # answers of many lengths
+    settings = TrainConfig(
+        objective=GroupGapConfig(), max_steps=1, max_new_tokens=24, micro_batch_size=4
+    )
+    sampling = SamplingConfig(max_new_tokens=24)
+    looks = []
+    for wrap in (None, WithoutEntropies):
+        own = copy.deepcopy(model)
+        sampler = wrap and wrap(ModelSampler(own, sampling, batch_size=8))
+        trainer = DebiasTrainer(own, tokenizer, settings, sampler=sampler)
+        looks.append(trainer.fit(make_rows(32), make_rows(16, prefix="d")).evaluations[0])
+    told, scored = looks
+    assert scored.gap.gap == pytest.approx(told.gap.gap, abs=1e-6)
+    assert scored.entropies == pytest.approx(told.entropies, abs=1e-6)
 
 
 def test_a_look_ends_with_its_first_quarter_where_that_is_outside_the_target(
