@@ -18,6 +18,8 @@ EMBEDDED, STORIES = "embedded", "stories260K"
 BASE, UNTRAINED = "constrained", "no training"
 """The arm that others are compared with, and the one that trains nothing."""
 _ENTROPIES = "entropy f / m"
+TIMINGS = "timings.jsonl"
+"""The file of trainings that were run again for their time alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,26 @@ def read_rows(path: Path) -> list[Row]:
     """The rows of a file; none where it is not there."""
     lines = path.read_text().splitlines() if path.is_file() else []
     return [json.loads(line) for line in lines if line.strip()]
+
+
+def with_least_times(rows: Iterable[Row], again: Iterable[Row]) -> list[Row]:
+    """The rows, each with the least CPU time of its training and of those of it that were run again.
+
+    Raises:
+        ValueError: a training that was run again took other steps: it was not the same one.
+    """
+    found = {(row["arm"], row["seed"]): dict(row) for row in rows}
+    for timed in again:
+        row = found.get((timed["arm"], timed["seed"]))
+        if row is None:
+            continue
+        if row["steps"] != timed["steps"]:
+            raise ValueError(
+                f"{timed['arm']}, seed {timed['seed']}: {timed['steps']} steps when it was timed, "
+                f"{row['steps']} before; run experiments/objectives.py and timings.py on one commit"
+            )
+        row["cpu_seconds"] = min(number(row, "cpu_seconds"), number(timed, "cpu_seconds"))
+    return list(found.values())
 
 
 def by_arm(rows: Iterable[Row]) -> list[ArmRows]:
