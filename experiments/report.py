@@ -21,7 +21,7 @@ from experiments import report_objectives
 from experiments.pictures import Dot, Picture, draw, image
 from experiments.report_objectives import MEASURES, arms_picture, findings
 from experiments.report_study import Study
-from experiments.rows import ArmRows, by_arm, read_rows
+from experiments.rows import TIMINGS, ArmRows, by_arm, read_rows, with_least_times
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -156,7 +156,8 @@ def simulated_runs() -> str:
 
 def make() -> dict[str, str]:
     """Returns the files of the report by name."""
-    arms = by_arm(read_rows(RESULTS / "objectives.jsonl"))
+    rows = with_least_times(read_rows(RESULTS / "objectives.jsonl"), read_rows(RESULTS / TIMINGS))
+    arms = by_arm(rows)
     tables = {path.stem: path.read_text() for path in sorted(RESULTS.glob("*.md"))}
     study = Study(read_rows(RESULTS / "study.jsonl"))
     pictures = {measure.key: arms_picture(arms, measure) for measure in MEASURES}

@@ -17,6 +17,7 @@ from experiments.rows import (
     mean_ratio,
     number,
     over_seeds,
+    runs_behind,
     time_ratios,
 )
 
@@ -135,7 +136,7 @@ def time_sentence(arms: Sequence[ArmRows]) -> str:
     verdict = "below half is shown" if high < 0.5 else "below half is not shown"
     return (
         f"`{BASE}` took {center:.2f} [{low:.2f}, {high:.2f}] of GEE's CPU seconds to the target "
-        f"({len(ratios)} seeds, 95% interval of the mean log ratio): {verdict}."
+        f"({len(ratios)} seeds{runs_behind(arms)}; 95% interval of the mean log ratio): {verdict}."
     )
 
 

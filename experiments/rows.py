@@ -84,24 +84,28 @@ def read_rows(path: Path) -> list[Row]:
     return [json.loads(line) for line in lines if line.strip()]
 
 
-def with_least_times(rows: Iterable[Row], again: Iterable[Row]) -> list[Row]:
-    """The rows, each with the least CPU time of its training and of those of it that were run again.
+def with_least_times(rows: Iterable[Row], timings: Iterable[Row]) -> list[Row]:
+    """The rows, with the least CPU time of the runs that timed their training, where there are any.
 
     Raises:
-        ValueError: a training that was run again took other steps: it was not the same one.
+        ValueError: a training took other steps when it was timed: it was not the same one.
     """
-    found = {(row["arm"], row["seed"]): dict(row) for row in rows}
-    for timed in again:
-        row = found.get((timed["arm"], timed["seed"]))
-        if row is None:
-            continue
-        if row["steps"] != timed["steps"]:
-            raise ValueError(
-                f"{timed['arm']}, seed {timed['seed']}: {timed['steps']} steps when it was timed, "
-                f"{row['steps']} before; run experiments/objectives.py and timings.py on one commit"
-            )
-        row["cpu_seconds"] = min(number(row, "cpu_seconds"), number(timed, "cpu_seconds"))
-    return list(found.values())
+    times: dict[tuple[object, object], list[Row]] = {}
+    for timed in timings:
+        times.setdefault((timed["arm"], timed["seed"]), []).append(timed)
+    found = []
+    for row in rows:
+        same = times.get((row["arm"], row["seed"]), [])
+        for timed in same:
+            if timed["steps"] != row["steps"]:
+                raise ValueError(
+                    f"{row['arm']}, seed {row['seed']}: {timed['steps']} steps when it was timed, "
+                    f"{row['steps']} in the results: run experiments/objectives.py again"
+                )
+        seconds = [number(timed, "cpu_seconds") for timed in same]
+        timed_row = {**row, "cpu_seconds": min(seconds, default=0.0), "timed_runs": len(seconds)}
+        found.append(timed_row if seconds else row)
+    return found
 
 
 def by_arm(rows: Iterable[Row]) -> list[ArmRows]:
@@ -143,6 +147,13 @@ def time_ratios(arms: Sequence[ArmRows]) -> list[float]:
     arrived = {row["seed"] for row in base if row["reached"]}
     ours, gee = seconds.get(BASE, {}), seconds.get("gee", {})
     return [ours[seed] / gee[seed] for seed in ours if seed in gee and seed in arrived]
+
+
+def runs_behind(arms: Sequence[ArmRows]) -> str:
+    """Of how many runs the times are the least, where they are; in front of a colon or comma."""
+    rows = [row for arm in arms if arm.name in {BASE, "gee"} for row in arm.rows]
+    runs = min((int(number(row, "timed_runs")) for row in rows if "timed_runs" in row), default=1)
+    return f", the least of {runs} runs each" if runs > 1 else ""
 
 
 def mean_ratio(ratios: Sequence[float]) -> tuple[float, float, float]:

@@ -9,7 +9,16 @@ import pytest
 from experiments import report_study, report_suites
 from experiments.arms import OBJECTIVES, SENSITIVITY, first_pairs, male_against_male, named
 from experiments.beds import find_shared
-from experiments.rows import EMBEDDED, STORIES, by_arm, difference, read_rows
+from experiments.rows import (
+    EMBEDDED,
+    STORIES,
+    by_arm,
+    difference,
+    read_rows,
+    runs_behind,
+    time_ratios,
+    with_least_times,
+)
 from experiments.running import add_row
 from experiments.study import jobs, key_of
 
@@ -82,6 +91,33 @@ def test_a_difference_is_over_the_seeds_that_both_arms_have() -> None:
     rows += [{"arm": "b", "seed": s, "kl": 0.0 + s} for s in (1, 2, 7)]
     first, second = by_arm(rows)
     assert difference(first, second, "kl") == (1.0, 1.0, 1.0, 2)
+
+
+def row_of_time(arm: str, seed: int, seconds: float, steps: int = 20) -> dict[str, object]:
+    return {"arm": arm, "seed": seed, "steps": steps, "cpu_seconds": seconds, "reached": True}
+
+
+def test_times_are_the_least_of_the_runs_that_timed_them() -> None:
+    rows = [
+        row_of_time("constrained", 0, 9.0),
+        row_of_time("gee", 0, 80.0),
+        row_of_time("em", 0, 5.0),
+    ]
+    again = [
+        *(row_of_time("constrained", 0, seconds) for seconds in (25.0, 20.0)),
+        *(row_of_time("gee", 0, seconds) for seconds in (40.0, 60.0)),
+    ]
+    arms = by_arm(with_least_times(rows, again))
+    assert time_ratios(arms) == [0.5], "runs that were timed alone count alone"
+    assert runs_behind(arms) == ", the least of 2 runs each"
+    assert [arm.values("cpu_seconds") for arm in arms] == [[20.0], [40.0], [5.0]]
+    assert runs_behind(by_arm(rows)) == ""
+
+
+def test_a_training_that_was_another_one_when_it_was_timed_is_refused() -> None:
+    rows = [row_of_time("gee", 3, 50.0)]
+    with pytest.raises(ValueError, match="gee, seed 3: 21 steps when it was timed, 20 in the"):
+        with_least_times(rows, [row_of_time("gee", 3, 40.0, steps=21)])
 
 
 def test_every_sensitivity_arm_changes_one_setting() -> None:
