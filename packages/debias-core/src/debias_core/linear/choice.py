@@ -55,10 +55,11 @@ _CHOSEN: dict[Kind, Kernels | None] = {}
 
 def choose(kind: Kind) -> Kernels | None:
     """Return the kernels, or None where the passes are those of torch; tried out once a kind."""
-    if kind.device.type != "cuda" or kind.dtype != torch.float32 or find_spec("triton") is None:
+    if kind.device.type != "cuda" or kind.dtype != torch.float32:
         return None
     if kind not in _CHOSEN:
-        _CHOSEN[kind] = try_out(kind, partial(_seconds, kind.device))
+        is_there = find_spec("triton") is not None
+        _CHOSEN[kind] = try_out(kind, partial(_seconds, kind.device)) if is_there else None
     return _CHOSEN[kind]
 
 
@@ -86,8 +87,7 @@ def try_out(kind: Kind, seconds_of: Callable[[Callable[[], object]], float]) -> 
             worst,
         )
         return None
-    ratio = torch_seconds / fused_seconds
-    taken = ratio > 1.0
+    taken = fused_seconds < torch_seconds
     logger.info(
         "the passes over logits are %s: Triton's kernels take %.2f ms a tile, torch %.2f ms",
         "Triton's" if taken else "torch's",
