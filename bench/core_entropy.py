@@ -7,7 +7,8 @@ GEMM before and after each; every figure is the median over repetitions of (vari
 two GEMMs), so that a machine that is slow for a while is slow for both, for wall time and for CPU
 time, which other work on the machine disturbs less. Memory: every variant alone in a fresh
 process, highest resident size minus the size before the call, in NV = one float32 [N, V] tensor.
-TRL's fused head (`trl` 1.16 or later) is measured where it is installed.
+TRL's fused head (`trl` 1.16 or later) is measured where it is installed, `torch.compile` where
+there is a C++ compiler.
 
 `--sweep` measures tile sizes instead.
 """
@@ -26,13 +27,14 @@ import importlib.util
 import json
 import platform
 import random
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -41,6 +43,7 @@ from torch import Tensor
 from debias_core.linear import Tiles, linear_token_entropy
 
 FLOOR = "bare logits GEMM"
+COMPILED = "torch.compile of lse - sum pz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,19 @@ def dense(inputs: Inputs) -> None:
     torch.autograd.backward((torch.logsumexp(logits, -1) - expected).mean())
 
 
+@cache
+def compiled_entropies() -> Callable[[Tensor, Tensor], Tensor]:
+    def entropies(hidden: Tensor, weight: Tensor) -> Tensor:
+        logits = hidden @ weight.T
+        return torch.logsumexp(logits, -1) - (torch.softmax(logits, -1) * logits).sum(-1)
+
+    return torch.compile(entropies, fullgraph=True)
+
+
+def compiled(inputs: Inputs) -> None:
+    torch.autograd.backward(compiled_entropies()(*inputs.leaves()).mean())
+
+
 def row_chunks(inputs: Inputs, rows: int = 128) -> None:
     """The way of TRL up to 1.10: full logits, then the entropy of 128 rows at a time."""
     hidden, weight = inputs.leaves()
@@ -158,6 +174,7 @@ VARIANTS: dict[str, Variant] = {
     "two GEMMs, forward + backward": two_gemms,
     "prototype: softmax and log_softmax": prototype,
     "dense lse - sum pz": dense,
+    COMPILED: compiled,
     "128-row chunks (TRL <= 1.10)": row_chunks,
     "TRL fused head, frozen": partial(trl_fused, trained=False),
     "TRL fused head, trained": partial(trl_fused, trained=True),
@@ -169,8 +186,12 @@ VARIANTS: dict[str, Variant] = {
 
 
 def available() -> dict[str, Variant]:
-    has_trl = importlib.util.find_spec("trl") is not None
-    return {name: run for name, run in VARIANTS.items() if has_trl or "fused" not in name}
+    missing = set()
+    if importlib.util.find_spec("trl") is None:
+        missing |= {name for name in VARIANTS if "fused" in name}
+    if shutil.which("c++") is None:  # what it compiles to, on a processor
+        missing.add(COMPILED)
+    return {name: run for name, run in VARIANTS.items() if name not in missing}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +240,13 @@ def report(line: str) -> None:
 
 
 def warm_up(variants: dict[str, Variant], size: Size) -> None:
-    """Run every variant on a small vocabulary: imports, thread pools, the libraries' buffers."""
-    inputs = Inputs.make(Size(n=size.n, d=size.d, v=min(size.v, 4096)))
-    for run in variants.values():
-        run(inputs)
+    """Run every variant on a small vocabulary: imports, thread pools, the libraries' buffers.
+
+    What is compiled is compiled for its sizes, and runs on those.
+    """
+    small = Inputs.make(Size(n=size.n, d=size.d, v=min(size.v, 4096)))
+    for name, run in variants.items():
+        run(Inputs.make(size) if name == COMPILED else small)
 
 
 def ratios(times: dict[str, list[Measured]]) -> dict[str, dict[str, float]]:

@@ -34,7 +34,15 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "data_build": ("--data", "SHARED/data/numina", "--rows", "30000"),
     "core_sampling": (),
     "core_step": ("--new-tokens", "128", "--vocab", "32000"),
-    "core_entropy": ("--repetitions", "4", "--only", "prototype", "TRL fused", "ours"),
+    "core_entropy": (
+        "--repetitions",
+        "4",
+        "--only",
+        "prototype",
+        "torch.compile",
+        "TRL fused",
+        "ours",
+    ),
     "end_to_end": (),
 }
 LONG: dict[str, tuple[str, ...]] = {
