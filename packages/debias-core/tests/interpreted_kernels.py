@@ -20,6 +20,12 @@ from debias_core.linear.choice import Kind
 ON_PROCESSOR = Kind(torch.device("cpu"), torch.float32, has_reference=True)
 
 
+@pytest.fixture(autouse=True)
+def few_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every lane is a program, which the interpreter runs one after the other."""
+    monkeypatch.setattr(fused, "_MOST_LANES", 3)
+
+
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "choose", lambda _: fused)
