@@ -105,20 +105,18 @@ def prototype(inputs: Inputs) -> None:
     torch.autograd.backward((-(probabilities * log_probabilities).sum(-1)).mean())
 
 
-def dense(inputs: Inputs) -> None:
-    hidden, weight = inputs.leaves()
+def dense_entropies(hidden: Tensor, weight: Tensor) -> Tensor:
     logits = hidden @ weight.T
-    expected = (torch.softmax(logits, -1) * logits).sum(-1)
-    torch.autograd.backward((torch.logsumexp(logits, -1) - expected).mean())
+    return torch.logsumexp(logits, -1) - (torch.softmax(logits, -1) * logits).sum(-1)
+
+
+def dense(inputs: Inputs) -> None:
+    torch.autograd.backward(dense_entropies(*inputs.leaves()).mean())
 
 
 @cache
 def compiled_entropies() -> Callable[[Tensor, Tensor], Tensor]:
-    def entropies(hidden: Tensor, weight: Tensor) -> Tensor:
-        logits = hidden @ weight.T
-        return torch.logsumexp(logits, -1) - (torch.softmax(logits, -1) * logits).sum(-1)
-
-    return torch.compile(entropies, fullgraph=True)
+    return torch.compile(dense_entropies, fullgraph=True)
 
 
 def compiled(inputs: Inputs) -> None:

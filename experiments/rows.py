@@ -103,8 +103,8 @@ def with_least_times(rows: Iterable[Row], timings: Iterable[Row]) -> list[Row]:
                     f"{row['steps']} in the results: run experiments/objectives.py again"
                 )
         seconds = [number(timed, "cpu_seconds") for timed in same]
-        timed_row = {**row, "cpu_seconds": min(seconds, default=0.0), "timed_runs": len(seconds)}
-        found.append(timed_row if seconds else row)
+        least = {"cpu_seconds": min(seconds), "timed_runs": len(seconds)} if seconds else {}
+        found.append({**row, **least})
     return found
 
 

@@ -60,7 +60,6 @@ LAYERS = {
     "no reference": layer(9, 50, ref_hidden=None, ref_weight=None),
     "no targets": layer(9, 50, targets=None),
 }
-BLOCKS = {"several blocks": layer(300, 90)}
 TILES = [Tiles(50, 9), Tiles(17, 4), Tiles(64, 256)]
 
 
@@ -90,12 +89,17 @@ def by_torch(given: Layer, tiles: Tiles) -> list[Tensor]:
 
 @pytest.mark.usefixtures("taken")
 @pytest.mark.parametrize(
-    ("name", "tiles"),
-    [("several blocks", Tiles(64, 256)), *((name, tiles) for name in LAYERS for tiles in TILES)],
-    ids=str,
+    ("given", "tiles"),
+    [
+        pytest.param(layer(300, 90), Tiles(64, 256), id="several blocks"),
+        *(
+            pytest.param(given, tiles, id=f"{name}-{tiles}")
+            for name, given in LAYERS.items()
+            for tiles in TILES
+        ),
+    ],
 )
-def test_the_kernels_are_as_close_to_the_truth_as_torch(name: str, tiles: Tiles) -> None:
-    given = {**LAYERS, **BLOCKS}[name]
+def test_the_kernels_are_as_close_to_the_truth_as_torch(given: Layer, tiles: Tiles) -> None:
     exact, single = by_torch(given, tiles), by_torch(as_single(given), tiles)
     found = statistics_and_gradients(as_single(given), tiles)
     for value, torchs, truth in zip(found, single, exact, strict=True):
@@ -167,31 +171,33 @@ def test_the_faster_way_is_taken(caplog: pytest.LogCaptureFixture) -> None:
     assert "are torch's: Triton's kernels take 2000.00 ms a tile" in caplog.text
 
 
-@pytest.mark.usefixtures("small_trial")
-def test_kernels_that_find_something_else_are_not_taken(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    plain = fused.add_tile_
+def wrong(state: Tensor, tile: Any, targets: Tensor | None, plain: Any = fused.add_tile_) -> None:
+    plain(state, tile, targets)
+    state[1] *= 1.001
 
-    def wrong(state: Tensor, tile: Any, targets: Tensor | None) -> None:
-        plain(state, tile, targets)
-        state[1] *= 1.001
 
-    monkeypatch.setattr(fused, "add_tile_", wrong)
-    assert choice.try_out(ON_PROCESSOR, times(2.0, 1.0)) is None
-    assert "find something else" in caplog.text
+def broken(*_: object) -> None:
+    raise RuntimeError("Failed to find C compiler")
 
 
 @pytest.mark.usefixtures("small_trial")
-def test_kernels_that_fail_are_not_taken(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("name", "other", "said"),
+    [
+        ("add_tile_", wrong, "find something else"),
+        ("to_gradient_", broken, "as Triton's kernels fail: Failed to find C compiler"),
+    ],
+)
+def test_kernels_that_find_something_else_or_fail_are_not_taken(
+    name: str,
+    other: Callable[..., None],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def broken(*_: object) -> None:
-        raise RuntimeError("Failed to find C compiler")
-
-    monkeypatch.setattr(fused, "to_gradient_", broken)
+    monkeypatch.setattr(fused, name, other)
     assert choice.try_out(ON_PROCESSOR, times(2.0, 1.0)) is None
-    assert "as Triton's kernels fail: Failed to find C compiler" in caplog.text
+    assert said in caplog.text
 
 
 @pytest.mark.usefixtures("small_trial")
