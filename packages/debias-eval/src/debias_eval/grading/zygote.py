@@ -24,9 +24,9 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO, TypedDict
 
+from debias_eval.execution.inside.watch import process_cpu
 from debias_eval.grading.limits import LimitExceededError
 
 CPU_SECONDS = 2.0
@@ -80,7 +80,7 @@ class _Job:
         now = time.monotonic()
         if now < self.due:
             return False
-        used = 0.0 if pid is None else _cpu_of(pid) - self.used_before
+        used = 0.0 if pid is None else process_cpu(pid) - self.used_before
         if now >= self.patience or used >= STARVED_SECONDS:
             return True
         self.due = min(now + self.request["seconds"], self.patience)
@@ -179,7 +179,7 @@ class Zygote:
                     return
                 worker = self._fork()
             job = self._queue.popleft()
-            worker.job, job.used_before = job, _cpu_of(worker.pid)
+            worker.job, job.used_before = job, process_cpu(worker.pid)
             try:
                 os.write(worker.sender, json.dumps(job.request).encode() + b"\n")
             except BrokenPipeError:  # it ended between two jobs: this job goes to another one
@@ -232,15 +232,6 @@ class Zygote:
         view = memoryview(line)
         while view:
             view = view[os.write(self._sink, view) :]
-
-
-def _cpu_of(pid: int) -> float:
-    """CPU seconds that a process has used; 0 where the system does not say."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _failure(identity: int, reason: str) -> bytes:

@@ -91,7 +91,7 @@ class Watch:
         if self.reason is not None:
             return
         now = time.monotonic()
-        self.cpu = max(self.cpu, _process_cpu(self.pid))
+        self.cpu = max(self.cpu, process_cpu(self.pid))
         if now >= self._next_look:
             self._next_look = now + _TREE_SECONDS
             self._look_at_all()
@@ -116,7 +116,7 @@ class Watch:
             self.kill("scratch")
 
 
-def _process_cpu(pid: int) -> float:
+def process_cpu(pid: int) -> float:
     """Return the CPU seconds of all threads of a process (clock ids: CPUCLOCK_SCHED of `pid`)."""
     try:
         return time.clock_gettime((~pid << 3) | 2)
