@@ -93,7 +93,7 @@ def with_least_times(rows: Iterable[Row], timings: Iterable[Row]) -> list[Row]:
     times: dict[tuple[object, object], list[Row]] = {}
     for timed in timings:
         times.setdefault((timed["arm"], timed["seed"]), []).append(timed)
-    found = []
+    found: list[Row] = []
     for row in rows:
         same = times.get((row["arm"], row["seed"]), [])
         for timed in same:
