@@ -36,7 +36,7 @@ from debias_data.minhash import PLACES, near_duplicates
 from debias_data.overlap import load_benchmarks
 from debias_data.sources.base import Item, get_reader
 from debias_data.sources.columns import count_rows, parquet_files
-from debias_data.spill import Spill
+from debias_data.spill import Draft, Spill
 from debias_data.table import SCHEMA, PairTable, check_name, write_pairs
 from debias_data.token_counts import token_counter
 from debias_data.work import Chunk, Facts, Task, worked
@@ -103,18 +103,18 @@ def build_to(
     """
     target = Path(path)
     check_name(target)
-    with _Build(config, Spill(target.parent)) as state:
+    takes_all = config.balance.method == "none" and config.near_duplicates is None
+    with _Build(config, (Draft if takes_all else Spill)(target.parent)) as state:
         state.collect(base_dir, progress)
         selection, card = state.finish()
-        num_pairs = len(selection.places)
-        written = write_pairs(target, state.rows(selection), card, num_rows=2 * num_pairs)
-    return Written(target, num_pairs, written)
+        written = state.write(target, selection, card)
+    return Written(target, len(selection.places), written)
 
 
 @dataclass(slots=True)
 class _Build:
     config: BuildConfig
-    spill: Spill
+    store: Spill | Draft
     tally: Tally = field(default_factory=Tally)
     ledger: Ledger = field(default_factory=Ledger)
     overlaps: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class _Build:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.spill.close()
+        self.store.close()
 
     def collect(self, base_dir: Path | None, progress: Progress | None) -> None:
         """Work off all sources, or as many problems as `max_pairs` takes."""
@@ -178,13 +178,13 @@ class _Build:
             number += 1
             if self._is_full():
                 break
-        self.spill.add(_taken(chunk.rows, kept))
+        self.store.add(_taken(chunk.rows, kept))
         spares: list[int] = []
         for number, facts in enumerate(chunk.spares):
             is_apart = facts.overlap is None or facts.split != "train"
             if is_apart and self.ledger.add(facts, is_spare=True):
                 spares += (2 * number, 2 * number + 1)
-        self.spill.add(_taken(chunk.spare_rows, spares))
+        self.store.add(_taken(chunk.spare_rows, spares))
 
     def _why_not(self, facts: Facts) -> str | None:
         """Enter a pair; or why it is left out."""
@@ -232,15 +232,27 @@ class _Build:
                 self.tally.use_spare(self.ledger.name("source", place))
         card = make_card(self.ledger, selection.places, self.tally, self.config, evenness)
         if self.near_duplicates:
-            card["near_duplicates"] = show_near_duplicates(self.spill, self.near_duplicates)
+            card["near_duplicates"] = show_near_duplicates(self._spill, self.near_duplicates)
         if self.config.overlap is not None:
             card["overlap"] = {name: {**counts} for name, counts in self.overlaps.items()}
         return selection, card
 
+    def write(self, path: Path, selection: Selection, card: dict[str, Json]) -> dict[str, Json]:
+        """Write the selected pairs and the card; the card as it was written."""
+        num_rows = 2 * len(selection.places)
+        if isinstance(self.store, Draft):
+            return self.store.write(path, card, num_rows=num_rows)
+        return write_pairs(path, self.rows(selection), card, num_rows=num_rows)
+
+    @property
+    def _spill(self) -> Spill:
+        assert isinstance(self.store, Spill)  # a draft is taken as it is
+        return self.store
+
     def rows(self, selection: Selection) -> Iterator[pa.RecordBatch]:
         """The rows of the selected pairs."""
         start = 0
-        for batch in self.spill.read(selection.places):
+        for batch in self._spill.read(selection.places):
             stop = start + batch.num_rows // 2
             yield _renamed(batch, [selection.suffixes.get(i, "") for i in range(start, stop)])
             start = stop

@@ -6,9 +6,14 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from debias_data.work import Facts
 
 Kind = Literal["origin", "domain", "source", "split"]
@@ -73,20 +78,20 @@ class Ledger:
 
     def strata(self, kind: Kind, places: Sequence[int]) -> Counter[str]:
         """Number of pairs by stratum, of the pairs at `places`."""
-        codes, names = self.codes[kind], self.names[kind]
-        counts = Counter(codes[place] for place in places)
-        return Counter({names[code]: count for code, count in counts.items()})
+        names = self.names[kind]
+        counts = np.bincount(self._codes(kind, places), minlength=len(names)).tolist()
+        return Counter({name: count for name, count in zip(names, counts, strict=True) if count})
 
     def crossed(self, kind: Kind, other: Kind, places: Sequence[int]) -> Counter[tuple[str, str]]:
         """Number of pairs by two strata at once."""
-        codes, others = self.codes[kind], self.codes[other]
-        counts = Counter((codes[place], others[place]) for place in places)
-        return Counter(
-            {
-                (self.names[kind][code], self.names[other][second]): count
-                for (code, second), count in counts.items()
-            }
-        )
+        rows, columns = self.names[kind], self.names[other]
+        codes = self._codes(kind, places) * len(columns) + self._codes(other, places)
+        counts = np.bincount(codes, minlength=len(rows) * len(columns)).tolist()
+        cells = zip(product(rows, columns), counts, strict=True)
+        return Counter({cell: count for cell, count in cells if count})
+
+    def _codes(self, kind: Kind, places: Sequence[int]) -> NDArray[np.int64]:
+        return np.array(self.codes[kind], np.int64)[np.array(places, np.int64)]
 
     def cluster_in_two_splits(self) -> int | None:
         """The place of the first pair whose cluster is in another split too, or None."""

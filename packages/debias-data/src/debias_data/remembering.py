@@ -11,13 +11,18 @@ from typing import TypeVar
 
 _MAX_KEYS = 1 << 17
 _MAX_LENGTH = 40
+_MAX_DIGITS = 3
 
 K = TypeVar("K", bound="str | bytes")
 V = TypeVar("V")
 
 
 class Remembered(dict[K, V]):
-    """Every key met so far, with its value; keys that are too long to be words are not kept."""
+    """Every key met so far, with its value.
+
+    Keys that are too long to be words are not kept, nor are long numbers: they hardly come again,
+    and a dictionary full of them is slow to look into.
+    """
 
     def __init__(self, find: Callable[[K], V]) -> None:
         """Begin with no key; `find` gives the value of one."""
@@ -27,7 +32,8 @@ class Remembered(dict[K, V]):
     def __missing__(self, key: K) -> V:
         """The value of a key that is not kept."""
         value = self._find(key)
-        if len(key) <= _MAX_LENGTH:
+        is_number = key[:1].isdigit()
+        if len(key) <= (_MAX_DIGITS if is_number else _MAX_LENGTH):
             if len(self) >= _MAX_KEYS:
                 self.clear()
             self[key] = value

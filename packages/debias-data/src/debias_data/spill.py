@@ -1,31 +1,71 @@
-"""Rows that do not fit into memory: kept in a temporary file, read back a batch at a time."""
+"""Rows that do not fit into memory: kept in a temporary file until it is known which are taken.
+
+The files have no name, so that nothing is left of them however the process ends.
+"""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
 from debias_data.arrays import int64s
-from debias_data.table import SCHEMA
+from debias_data.files import CHUNK_BYTES
+from debias_data.table import SCHEMA, PairWriter, write_with_card
+
+if TYPE_CHECKING:
+    from debias_data.jsonl import Json
 
 _ROWS = 2  # of a pair
 
 
-class Spill:
-    """Pairs in the order in which they were added; their place is a number from 0.
+def _nameless(folder: Path | None) -> IO[bytes]:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryFile(dir=folder)
 
-    The file has no name, so that nothing is left of it however the process ends.
-    """
+
+class Draft:
+    """The table itself, for rows that are all taken, in the order in which they were added."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """Start a file in `folder`; None takes the system's folder for temporary files."""
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        self._file = _nameless(folder)
+        self._writer = PairWriter(self._file)
+
+    def close(self) -> None:
+        """Give the space back."""
+        try:
+            self._writer.close()  # left open, it would try to when it is collected
+        finally:
+            self._file.close()
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Add the pairs of a batch, two rows each."""
+        self._writer.add(rows)
+
+    def write(self, path: Path, card: dict[str, Json], *, num_rows: int) -> dict[str, Json]:
+        """`write_pairs` for the rows that were added; nothing can be added afterwards."""
+        self._writer.close()
+        return write_with_card(path, self._copy, card, num_rows=num_rows)
+
+    def _copy(self, path: Path) -> None:
+        self._file.seek(0)
+        with path.open("wb") as target:
+            shutil.copyfileobj(self._file, target, CHUNK_BYTES)
+
+
+class Spill:
+    """Pairs of which some are taken, in any order; their place is a number from 0."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Start a file in `folder`; None takes the system's folder for temporary files."""
+        self._file = _nameless(folder)
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         self._writer = pa.ipc.new_file(self._file, SCHEMA, options=options)
         self._batches: list[range] = []  # the places in each batch
         self._is_written = False

@@ -11,9 +11,10 @@ SHA-256 of the Parquet file:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, Self, TypedDict
+from typing import IO, TYPE_CHECKING, NotRequired, Self, TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -154,6 +155,36 @@ class PairTable:
         return target
 
 
+class PairWriter:
+    """Rows on their way into a Parquet file: equal rows give equal bytes, however they are cut."""
+
+    def __init__(self, target: Path | IO[bytes]) -> None:
+        """Begin a file at a path, or in a file that is open."""
+        self._writer = pq.ParquetWriter(target, SCHEMA, compression="zstd")
+        self._waiting: list[pa.RecordBatch] = []
+        self._count = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of a batch."""
+        if batch.num_rows:
+            self._waiting.append(batch)
+            self._count += batch.num_rows
+        while self._count >= BATCH_ROWS:
+            self._write(BATCH_ROWS)
+
+    def close(self) -> None:
+        """Write what is left, and the end of the file."""
+        if self._count:
+            self._write(self._count)
+        self._writer.close()
+
+    def _write(self, size: int) -> None:
+        table = pa.Table.from_batches(self._waiting, schema=SCHEMA)
+        self._writer.write_table(table.slice(0, size).combine_chunks())
+        self._waiting = table.slice(size).to_batches()
+        self._count -= size
+
+
 def write_pairs(
     path: Path, batches: Iterable[pa.RecordBatch], card: dict[str, Json], *, num_rows: int
 ) -> dict[str, Json]:
@@ -174,11 +205,22 @@ def write_pairs(
         InvalidInputError: `path` does not end in `.parquet`.
         DebiasDataError: it cannot be written.
     """
+
+    def fill(temporary: Path) -> None:
+        with closing(PairWriter(temporary)) as writer:
+            for batch in batches:
+                writer.add(batch)
+
+    return write_with_card(path, fill, card, num_rows=num_rows)
+
+
+def write_with_card(
+    path: Path, fill: Callable[[Path], None], card: dict[str, Json], *, num_rows: int
+) -> dict[str, Json]:
+    """`write_pairs` for rows that `fill` puts into the Parquet file it is given."""
     check_name(path)
     with atomic_path(path) as temporary:
-        with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
-            for table in _in_tables_of(batches, BATCH_ROWS):
-                writer.write_table(table)
+        fill(temporary)
         digest = sha256(temporary)
     written = {"format": FORMAT, **card, "rows": num_rows, "pairs": num_rows // 2, "sha256": digest}
     write_text(card_path(path), json.dumps(written, indent=2, ensure_ascii=False) + "\n")
@@ -193,21 +235,6 @@ def check_name(path: Path) -> None:
     """
     if path.suffix != ".parquet":
         raise InvalidInputError(f"{path}: a pair table is written to a file NAME.parquet")
-
-
-def _in_tables_of(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]:
-    waiting: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        waiting.append(batch)
-        count += batch.num_rows
-        while count >= size:
-            table = pa.Table.from_batches(waiting, schema=SCHEMA)
-            yield table.slice(0, size).combine_chunks()
-            waiting = table.slice(size).to_batches()
-            count -= size
-    if count:
-        yield pa.Table.from_batches(waiting, schema=SCHEMA).combine_chunks()
 
 
 def card_path(path: Path) -> Path:

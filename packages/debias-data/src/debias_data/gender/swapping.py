@@ -209,12 +209,13 @@ def _apply(reading: Reading, mapping: Mapping[str, str]) -> Swapped:
     return Swapped("".join(pieces), spans, confidence, changed if only_words else None)
 
 
-class _Tail(NamedTuple):
+class _Tail:
     """What follows a replaced form: how much of the text it takes, and what is written."""
 
-    written: str
-    shown: str
-    consumed: int
+    __slots__ = ("consumed", "shown", "written")
+
+    def __init__(self, written: str, shown: str, consumed: int) -> None:
+        self.written, self.shown, self.consumed = written, shown, consumed
 
 
 _NO_TAIL: Final = _Tail("", "", 0)

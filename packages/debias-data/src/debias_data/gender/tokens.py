@@ -161,6 +161,27 @@ class _Covered(_Sought):
         return gap.replace(_COVER, "") if _COVER in gap else gap
 
 
+class _Spaced(_Covered):
+    """Counted where all that is no word is spaces, and most words have one between them."""
+
+    def __init__(self, words: list[str], covered: str, spaced: str) -> None:
+        super().__init__(words, covered)
+        self._spaced = spaced
+
+    def _found(self) -> list[int]:
+        starts: list[int] = []
+        spaced, add = self._spaced, starts.append
+        position = 0
+        for word in self._words:
+            if spaced[position] == " ":
+                position += 1
+                if spaced[position] == " ":
+                    position = spaced.find(word, position)
+            add(position)
+            position += len(word) + 1
+        return starts
+
+
 class _Moved(_Sought):
     """Those of another text with the same gaps, some of whose words are shorter or longer."""
 
@@ -196,17 +217,19 @@ def tokenize(text: str) -> Document:
 
 def _plain(text: str, covered: str) -> Document:
     """The words of a text that is split as it is, once its protected spans are covered."""
-    words = _words_of(covered)
-    return Document(text, words, _Covered(words, covered))
+    if not covered.isascii():
+        words = _FIND_WORDS(covered)
+        return Document(text, words, _Covered(words, covered))
+    spaced = _spaced(covered)
+    words = spaced.split()
+    return Document(text, words, _Spaced(words, covered, spaced))
 
 
-def _words_of(text: str) -> list[str]:
-    """The words of a text without `_`."""
-    if not text.isascii():
-        return _FIND_WORDS(text)
+def _spaced(text: str) -> str:
+    """An ASCII text without `_`, with spaces for all that is no word."""
     if "'" in text or "-" in text:
         text = _PARTING_JOINERS.sub(" ", text)
-    return text.encode("ascii").translate(_ONLY_WORDS).decode("ascii").split()
+    return text.encode("ascii").translate(_ONLY_WORDS).decode("ascii")
 
 
 def _cover(span: re.Match[str]) -> str:
