@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from debias_data.balance import Evenness
 from debias_data.config import BuildConfig
@@ -14,6 +15,8 @@ from debias_data.ledger import Kind, Ledger, Measure
 from debias_data.statistics import association_of, quantiles
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from debias_data.jsonl import Json
     from debias_data.spill import Spill
 
@@ -74,11 +77,10 @@ class Tally:
         return result
 
 
-def _lengths_by_origin(ledger: Ledger, places: Sequence[int]) -> Counter[tuple[str, str]]:
-    lengths, origins = ledger.measures["characters"], ledger.codes["origin"]
-    counts = Counter(
-        (bisect_right(_LENGTH_EDGES, lengths[place]), origins[place]) for place in places
-    )
+def _lengths_by_origin(ledger: Ledger, places: NDArray[np.int64]) -> Counter[tuple[str, str]]:
+    lengths = np.searchsorted(_LENGTH_EDGES, ledger.values("characters", places), side="right")
+    origins = ledger.codes_at("origin", places)
+    counts = Counter(zip(lengths.tolist(), origins.tolist(), strict=True))
     names = ledger.names["origin"]
     return Counter({(_LENGTH_NAMES[n], names[code]): c for (n, code), c in counts.items()})
 
@@ -103,11 +105,12 @@ def make_card(
     ledger: Ledger, places: Sequence[int], tally: Tally, config: BuildConfig, evenness: Evenness
 ) -> dict[str, Json]:
     """Figures about the pairs at `places`, as plain JSON; the same for the same pairs."""
-    coverage: dict[str, Json] = {"origin": dict(sorted(ledger.strata("origin", places).items()))}
+    chosen = np.array(places, np.int64)
+    coverage: dict[str, Json] = {"origin": dict(sorted(ledger.strata("origin", chosen).items()))}
     for kind in _CROSSED:
-        coverage[kind] = dict(sorted(ledger.strata(kind, places).items()))
-        coverage[f"{kind}_by_origin"] = association_of(ledger.crossed(kind, "origin", places))
-    by_length = _lengths_by_origin(ledger, places)
+        coverage[kind] = dict(sorted(ledger.strata(kind, chosen).items()))
+        coverage[f"{kind}_by_origin"] = association_of(ledger.crossed(kind, "origin", chosen))
+    by_length = _lengths_by_origin(ledger, chosen)
     coverage["length"] = {
         name: sum(count for (length, _), count in by_length.items() if length == name)
         for name in _LENGTH_NAMES
@@ -116,15 +119,14 @@ def make_card(
     coverage["length_by_origin"] = association_of(by_length)
 
     def spread(measure: Measure) -> dict[str, Json]:
-        values = ledger.measures[measure]
-        return quantiles([values[place] for place in places])
+        return quantiles(ledger.values(measure, chosen))
 
     tokens: dict[str, Json] = {}
     if config.tokenizer is not None:
         tokens["female_minus_male_tokens"] = spread("tokens_apart")
     return {
         "groups": {"female": len(places), "male": len(places)},
-        "clusters": len({ledger.clusters[place] for place in places}),
+        "clusters": ledger.count_clusters(chosen),
         "problems_seen": tally.total,
         "sources": tally.as_json(),
         "coverage": coverage,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from debias_data.work import Facts
 
+    Places = Sequence[int] | NDArray[np.int64]
+
 Kind = Literal["origin", "domain", "source", "split"]
 KINDS: tuple[Kind, ...] = ("origin", "domain", "source", "split")
 Measure = Literal["confidence", "characters", "words_apart", "characters_apart", "tokens_apart"]
@@ -76,22 +78,32 @@ class Ledger:
         """The stratum of a pair."""
         return self.names[kind][self.codes[kind][place]]
 
-    def strata(self, kind: Kind, places: Sequence[int]) -> Counter[str]:
+    def strata(self, kind: Kind, places: Places) -> Counter[str]:
         """Number of pairs by stratum, of the pairs at `places`."""
         names = self.names[kind]
-        counts = np.bincount(self._codes(kind, places), minlength=len(names)).tolist()
+        counts = np.bincount(self.codes_at(kind, places), minlength=len(names)).tolist()
         return Counter({name: count for name, count in zip(names, counts, strict=True) if count})
 
-    def crossed(self, kind: Kind, other: Kind, places: Sequence[int]) -> Counter[tuple[str, str]]:
+    def crossed(self, kind: Kind, other: Kind, places: Places) -> Counter[tuple[str, str]]:
         """Number of pairs by two strata at once."""
         rows, columns = self.names[kind], self.names[other]
-        codes = self._codes(kind, places) * len(columns) + self._codes(other, places)
+        codes = self.codes_at(kind, places) * len(columns) + self.codes_at(other, places)
         counts = np.bincount(codes, minlength=len(rows) * len(columns)).tolist()
         cells = zip(product(rows, columns), counts, strict=True)
         return Counter({cell: count for cell, count in cells if count})
 
-    def _codes(self, kind: Kind, places: Sequence[int]) -> NDArray[np.int64]:
-        return np.array(self.codes[kind], np.int64)[np.array(places, np.int64)]
+    def codes_at(self, kind: Kind, places: Places) -> NDArray[np.int64]:
+        """The stratum of each of the pairs, as its place in `names`."""
+        return np.array(self.codes[kind], np.int64)[np.asarray(places, np.int64)]
+
+    def values(self, measure: Measure, places: Places) -> NDArray[np.float64]:
+        """A measure of each of the pairs."""
+        return np.array(self.measures[measure], np.float64)[np.asarray(places, np.int64)]
+
+    def count_clusters(self, places: Places) -> int:
+        """Number of clusters that the pairs are of."""
+        clusters = np.array(self.clusters, np.uint64)[np.asarray(places, np.int64)]
+        return int(np.unique(clusters).size)
 
     def cluster_in_two_splits(self) -> int | None:
         """The place of the first pair whose cluster is in another split too, or None."""

@@ -7,15 +7,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from debias_data.jsonl import Json
 
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
-def quantiles(values: Sequence[float]) -> dict[str, Json]:
+def quantiles(values: Sequence[float] | NDArray[np.float64]) -> dict[str, Json]:
     """Mean and quantiles (nearest rank) of a sample that is not empty."""
-    ordered = sorted(values)
+    ordered: list[float] = np.sort(np.asarray(values, np.float64)).tolist()
     found: dict[str, Json] = {"mean": round(math.fsum(ordered) / len(ordered), 6)}
     for share in _QUANTILES:
         rank = max(0, math.ceil(share * len(ordered)) - 1)

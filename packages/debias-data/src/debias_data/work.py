@@ -37,7 +37,7 @@ from debias_data.splits import split_of
 from debias_data.table import GROUPS, SCHEMA
 from debias_data.token_counts import names_of_equal_length, token_counter
 
-CHUNK = 256
+CHUNK = 1024
 _MARK_VARIANTS = 512
 _PARENT_CHECK_SECONDS = 0.5
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
