@@ -44,6 +44,7 @@ from debias_core.linear import Tiles, linear_token_entropy
 
 FLOOR = "bare logits GEMM"
 COMPILED = "torch.compile of lse - sum pz"
+OURS_COMPILED = "ours, compile_logits, frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +145,23 @@ def trl_fused(inputs: Inputs, *, trained: bool) -> None:
     torch.autograd.backward(entropy.mean())
 
 
-def ours(inputs: Inputs, *, trained: bool = False, tiles: Tiles | None = None) -> None:
+def ours(
+    inputs: Inputs,
+    *,
+    trained: bool = False,
+    tiles: Tiles | None = None,
+    compile_logits: bool = False,
+) -> None:
     hidden, weight = inputs.leaves(trained=trained)
-    torch.autograd.backward(linear_token_entropy(hidden, weight, tiles=tiles).entropy.mean())
+    stats = linear_token_entropy(hidden, weight, tiles=tiles, compile_logits=compile_logits)
+    torch.autograd.backward(stats.entropy.mean())
 
 
 def ours_no_gradient(inputs: Inputs, *, tiles: Tiles | None = None) -> None:
     linear_token_entropy(inputs.hidden, inputs.weight, tiles=tiles)
 
 
-def ours_all_outputs(inputs: Inputs) -> None:
+def ours_all_outputs(inputs: Inputs, *, compile_logits: bool = False) -> None:
     hidden, weight = inputs.leaves()
     stats = linear_token_entropy(
         hidden,
@@ -161,6 +169,7 @@ def ours_all_outputs(inputs: Inputs) -> None:
         targets=inputs.targets,
         ref_hidden=inputs.ref_hidden,
         ref_weight=inputs.weight,
+        compile_logits=compile_logits,
     )
     assert stats.logprob is not None
     assert stats.kl is not None
@@ -180,6 +189,8 @@ VARIANTS: dict[str, Variant] = {
     "ours, frozen head": ours,
     "ours, trained head": partial(ours, trained=True),
     "ours, entropy + logprob + KL, frozen": ours_all_outputs,
+    OURS_COMPILED: partial(ours, compile_logits=True),
+    f"{OURS_COMPILED}, entropy + logprob + KL": partial(ours_all_outputs, compile_logits=True),
 }
 
 
@@ -188,7 +199,7 @@ def available() -> dict[str, Variant]:
     if importlib.util.find_spec("trl") is None:
         missing |= {name for name in VARIANTS if "fused" in name}
     if shutil.which("c++") is None:  # what it compiles to, on a processor
-        missing.add(COMPILED)
+        missing |= {name for name in VARIANTS if "compile" in name}
     return {name: run for name, run in VARIANTS.items() if name not in missing}
 
 
@@ -244,7 +255,7 @@ def warm_up(variants: dict[str, Variant], size: Size) -> None:
     """
     small = Inputs.make(Size(n=size.n, d=size.d, v=min(size.v, 4096)))
     for name, run in variants.items():
-        run(Inputs.make(size) if name == COMPILED else small)
+        run(Inputs.make(size) if "compile" in name else small)
 
 
 def ratios(times: dict[str, list[Measured]]) -> dict[str, dict[str, float]]:

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import resource
 import subprocess
@@ -212,7 +211,7 @@ def main() -> None:
             run("pandas_regex", path, 1),
             run("datasets_map", path, arguments.workers),
         ]
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version()}
+    machine = {"cpus": os.cpu_count(), "python": sys.version}
     result = {
         "machine": machine,
         "is_compiled": is_compiled(),

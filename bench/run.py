@@ -31,7 +31,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "grading": ("--data", "SHARED"),
     "generation": ("--model", "SHARED/models/stories260K", "--threads", "1"),
     "execution": ("--data", "SHARED"),
-    "data_build": ("--data", "SHARED/data/numina", "--rows", "30000"),
+    "data_build": ("--data", "SHARED/data/numina", "--rows", "779323"),
     "core_sampling": (),
     "core_step": ("--new-tokens", "128", "--vocab", "32000"),
     "core_entropy": (

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -23,13 +23,21 @@ def environment() -> dict[str, object]:
     found: dict[str, object] = {
         "commit": _commit(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": {name: number for name in _PACKAGES if (number := _version(name))},
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
     text = json.dumps(found, sort_keys=True)
     return {"id": hashlib.sha256(text.encode()).hexdigest()[:8], **found}
+
+
+def _version(name: str) -> str | None:
+    """The version of a package; None where it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _commit() -> str | None:

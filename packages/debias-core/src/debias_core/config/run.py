@@ -119,6 +119,9 @@ class TrainConfig:
             weights are float32; entropies are float32 whatever it is.
         gradient_checkpointing: layers are computed again in the backward pass instead of kept;
             less memory, about a third more time, the same gradient.
+        compile_logits: entropies and KL are made of whole logits by `torch.compile`; sooner done on
+            a CPU, for memory of a micro-batch's logits two to four times. Needs a C++ compiler on a
+            CPU, Triton on a GPU.
         trackers: where the log of the run goes beside the events: `tensorboard`, `wandb`,
             `trackio`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
@@ -155,6 +158,7 @@ class TrainConfig:
     lora: LoraConfig | None = None
     mixed_precision: Literal["no", "bf16"] = "no"
     gradient_checkpointing: bool = False
+    compile_logits: bool = False
     trackers: tuple[str, ...] = ()
     device: str = "auto"
     prompt: PromptFormat = field(default_factory=PromptFormat)

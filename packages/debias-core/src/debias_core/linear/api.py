@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from debias_core.errors import DataError
-from debias_core.linear import backward, forward
+from debias_core.linear import backward, compiled, forward
 from debias_core.linear.backward import Gradients, TokenConstants, Upstream
 from debias_core.linear.checks import (
     check_layer,
@@ -54,6 +54,7 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
     scale: float | None = None,
     vocab_size: int | None = None,
     tiles: Tiles | None = None,
+    compile_logits: bool = False,
 ) -> TokenStats:
     """Return entropy, target log-probability and KL of every token, without its logits.
 
@@ -81,10 +82,13 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
         scale: factor of the logits, as in Cohere's models (`logit_scale`).
         vocab_size: rows from here on are padding and take no part; their gradient is 0.
         tiles: size of a tile of logits; chosen by the device where it is None.
+        compile_logits: hold the logits after all, and have `torch.compile` make the rest of them:
+            sooner done on a CPU, for memory of `[N, V]` twice, four times with a reference.
 
     Raises:
         DataError: shapes, devices or dtypes do not fit together, or a target is out of range.
-        ConfigError: temperature, softcap, scale or vocab_size cannot be used.
+        ConfigError: temperature, softcap, scale or vocab_size cannot be used, or torch cannot
+            compile here.
     """
     if ref_hidden is not None and ref_weight is None:
         raise DataError("ref_hidden needs ref_weight; pass ref_weight=weight for a shared layer")
@@ -99,11 +103,26 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
         check_targets(targets, hidden=hidden, num_rows=num_rows)
         targets = targets.long().contiguous()
     floats = [t for t in (hidden, weight, bias, ref_hidden, ref_weight, ref_bias) if t is not None]
+    transform = check_transform(temperature, softcap, scale)
+    dtype = torch.float64 if any(t.dtype == torch.float64 for t in floats) else torch.float32
+    if compile_logits:
+        reference = None
+        if ref_hidden is not None and ref_weight is not None:
+            reference = (ref_hidden, ref_weight, ref_bias)
+        found = compiled.statistics(
+            (hidden, weight, bias),
+            targets,
+            reference,
+            vocab_size=num_rows,
+            transform=transform,
+            dtype=dtype,
+        )
+        return TokenStats(*found)
     settings = _Settings(
-        transform=check_transform(temperature, softcap, scale),
+        transform=transform,
         vocab_size=num_rows,
         tiles=tiles or Tiles.choose(hidden.shape[0], num_rows, hidden.device),
-        dtype=torch.float64 if any(t.dtype == torch.float64 for t in floats) else torch.float32,
+        dtype=dtype,
     )
     outputs = _LinearTokenStats.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
         settings, hidden, weight, bias, targets, ref_hidden, ref_weight, ref_bias

@@ -113,6 +113,7 @@ def score(
     reference: Reference | None = None,
     temperature: float = 1.0,
     wanted: Wanted = Wanted(),
+    compile_logits: bool = False,
 ) -> Terms:
     """Returns the mean entropy of every row's answer, and the other terms that are asked for.
 
@@ -125,6 +126,7 @@ def score(
         reference: the model that KL is measured against; no gradient goes through it.
         temperature: of the entropies. All else is of the untempered distributions.
         wanted: further terms.
+        compile_logits: hold them after all, as in `linear_token_entropy`.
     """
     batch = collate(rows, device=next(model.parameters()).device)
     request = Request(
@@ -132,6 +134,7 @@ def score(
         temperature=temperature,
         logprob=wanted.logprob,
         num_sides=wanted.num_sides if wanted.divergence else 0,
+        compile_logits=compile_logits,
     )
     tokens = token_terms(model, batch, request)
     means = {

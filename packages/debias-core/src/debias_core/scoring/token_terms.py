@@ -38,12 +38,14 @@ class Request:
         temperature: of the entropies; all else is of the untempered distributions.
         logprob: of every token.
         num_sides: of the divergence; the rows of one answer stand together, one a side. 0: none.
+        compile_logits: as in `linear_token_entropy`.
     """
 
     reference: Reference | None = None
     temperature: float = 1.0
     logprob: bool = False
     num_sides: int = 0
+    compile_logits: bool = False
 
 
 def token_terms(model: nn.Module, batch: Batch, request: Request) -> Terms:
@@ -138,7 +140,7 @@ def _call(model: nn.Module, batch: Batch) -> Tensor:
     return logits
 
 
-def _layer(hidden_ND: Tensor, head: OutputHead) -> partial[TokenStats]:
+def _layer(hidden_ND: Tensor, head: OutputHead, request: Request) -> partial[TokenStats]:
     """Returns `linear_token_entropy` for the states of a model; temperature and the rest follow."""
     return partial(
         linear_token_entropy,
@@ -148,6 +150,7 @@ def _layer(hidden_ND: Tensor, head: OutputHead) -> partial[TokenStats]:
         softcap=head.transform.softcap,
         scale=head.transform.scale,
         vocab_size=head.vocab_size,
+        compile_logits=request.compile_logits,
     )
 
 
@@ -163,7 +166,7 @@ def _statistics(
     Entropies at another temperature than the rest are those of other logits: they are made in
     passes of their own.
     """
-    layer = _layer(hidden_ND, head)
+    layer = _layer(hidden_ND, head, request)
     if reference is not None:
         layer = partial(
             layer,
@@ -175,14 +178,16 @@ def _statistics(
         layer = partial(layer, targets=targets_N)
     if request.temperature == 1.0:
         return layer()
-    tempered = _layer(hidden_ND, head)(temperature=request.temperature)
+    tempered = _layer(hidden_ND, head, request)(temperature=request.temperature)
     if reference is None and not request.logprob:
         return tempered
     untempered = layer()._replace(entropy=tempered.entropy)
     if reference is None:
         return untempered
     with torch.no_grad():
-        of_reference = _layer(reference.hidden, reference.head)(temperature=request.temperature)
+        of_reference = _layer(reference.hidden, reference.head, request)(
+            temperature=request.temperature
+        )
     return untempered._replace(ref_entropy=of_reference.entropy)
 
 

@@ -94,7 +94,9 @@ class Engine:
         """Returns the terms of rows; see `debias_core.scoring.answers.score`."""
         recomputing = self._recomputed if torch.is_grad_enabled() else []
         with recomputed(recomputing):
-            found = self.parallel.run(_score, rows, **how)
+            found = self.parallel.run(
+                _score, rows, compile_logits=self._config.compile_logits, **how
+            )
         return Terms(**found)
 
     def score_all(self, chunks: Sequence[Sequence[ScoredRow]], **how: Unpack[How]) -> list[Terms]:
@@ -140,10 +142,14 @@ class Engine:
 
 
 def _score(
-    model: PreTrainedModel, rows: Sequence[ScoredRow], **how: Unpack[How]
+    model: PreTrainedModel,
+    rows: Sequence[ScoredRow],
+    *,
+    compile_logits: bool,
+    **how: Unpack[How],
 ) -> dict[str, Tensor]:
     # wrappers look for tensors in dictionaries, not in classes of ours
-    return score(model, rows, **how).present()
+    return score(model, rows, compile_logits=compile_logits, **how).present()
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
