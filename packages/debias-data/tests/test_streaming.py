@@ -159,6 +159,26 @@ def _write_config(folder, problems, workers):
     return config
 
 
+@pytest.mark.parametrize("more", ["", "near_duplicates: {}\n"], ids=["draft", "spill"])
+def test_a_disk_that_is_full_is_one_line(tmp_path, more):
+    resource = pytest.importorskip("resource")
+    config, out = tmp_path / "c.yaml", tmp_path / "out"
+    config.write_text(f"{more}sources:\n  - {{kind: synthetic, clusters: 3000}}\n")
+    command = [sys.executable, "-c", COMMAND, "build", str(config), "--out", str(out / "p.parquet")]
+    done = subprocess.run(
+        [*command, "--quiet"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert str(out) in done.stderr
+    assert "File too large" in done.stderr
+    assert not list(out.iterdir())
+
+
 def _group_is_gone(group):
     for _ in range(100):
         try:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
 from debias_data.arrays import int64s
+from debias_data.errors import DebiasDataError
 from debias_data.files import CHUNK_BYTES
 from debias_data.table import SCHEMA, PairWriter, write_with_card
 
@@ -29,28 +31,50 @@ def _nameless(folder: Path | None) -> IO[bytes]:
     return tempfile.TemporaryFile(dir=folder)
 
 
+def _drop(file: IO[bytes]) -> None:
+    with suppress(OSError):  # what is still to be written is not wanted
+        file.close()
+
+
+@contextmanager
+def _writing(folder: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = folder or Path(tempfile.gettempdir())
+        raise DebiasDataError(
+            f"{place}: the pairs made so far cannot be kept there: {error.strerror or error}; a "
+            "build needs room for its table twice"
+        ) from error
+
+
 class Draft:
     """The table itself, for rows that are all taken, in the order in which they were added."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """Start a file in `folder`; None takes the system's folder for temporary files."""
+        self._folder = folder
         self._file = _nameless(folder)
         self._writer = PairWriter(self._file)
 
     def close(self) -> None:
         """Give the space back."""
-        try:
-            self._writer.close()  # left open, it would try to when it is collected
-        finally:
-            self._file.close()
+        self._writer.give_up()
+        _drop(self._file)
 
     def add(self, rows: pa.RecordBatch) -> None:
-        """Add the pairs of a batch, two rows each."""
-        self._writer.add(rows)
+        """Add the pairs of a batch, two rows each.
+
+        Raises:
+            DebiasDataError: the disk is full.
+        """
+        with _writing(self._folder):
+            self._writer.add(rows)
 
     def write(self, path: Path, card: dict[str, Json], *, num_rows: int) -> dict[str, Json]:
         """`write_pairs` for the rows that were added; nothing can be added afterwards."""
-        self._writer.close()
+        with _writing(self._folder):
+            self._writer.close()
         return write_with_card(path, self._copy, card, num_rows=num_rows)
 
     def _copy(self, path: Path) -> None:
@@ -64,6 +88,7 @@ class Spill:
 
     def __init__(self, folder: Path | None = None) -> None:
         """Start a file in `folder`; None takes the system's folder for temporary files."""
+        self._folder = folder
         self._file = _nameless(folder)
         options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         self._writer = pa.ipc.new_file(self._file, SCHEMA, options=options)
@@ -72,16 +97,21 @@ class Spill:
 
     def close(self) -> None:
         """Give the space back."""
-        self._file.close()
+        _drop(self._file)
 
     def __len__(self) -> int:
         """Number of pairs."""
         return self._batches[-1].stop if self._batches else 0
 
     def add(self, rows: pa.RecordBatch) -> None:
-        """Add the pairs of a batch, two rows each."""
+        """Add the pairs of a batch, two rows each.
+
+        Raises:
+            DebiasDataError: the disk is full.
+        """
         if rows.num_rows:
-            self._writer.write_batch(rows)
+            with _writing(self._folder):
+                self._writer.write_batch(rows)
             self._batches.append(range(len(self), len(self) + rows.num_rows // _ROWS))
 
     def read(self, places: Sequence[int]) -> Iterator[pa.RecordBatch]:
@@ -90,7 +120,8 @@ class Spill:
         Nothing can be added afterwards.
         """
         if not self._is_written:
-            self._writer.close()
+            with _writing(self._folder):
+                self._writer.close()
             self._is_written = True
         reader = pa.ipc.open_file(self._file)
         current, batch = -1, None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NotRequired, Self, TypedDict
 
@@ -156,7 +155,10 @@ class PairTable:
 
 
 class PairWriter:
-    """Rows on their way into a Parquet file: equal rows give equal bytes, however they are cut."""
+    """Rows on their way into a Parquet file: equal rows give equal bytes, however they are cut.
+
+    As a context it ends the file, or gives it up when the block fails.
+    """
 
     def __init__(self, target: Path | IO[bytes]) -> None:
         """Begin a file at a path, or in a file that is open."""
@@ -172,11 +174,21 @@ class PairWriter:
         while self._count >= BATCH_ROWS:
             self._write(BATCH_ROWS)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.close() if kind is None else self.give_up()
+
     def close(self) -> None:
         """Write what is left, and the end of the file."""
         if self._count:
             self._write(self._count)
         self._writer.close()
+
+    def give_up(self) -> None:
+        """Write nothing more: on a full disk, trying to would be another error."""
+        self._writer.is_open = False
 
     def _write(self, size: int) -> None:
         table = pa.Table.from_batches(self._waiting, schema=SCHEMA)
@@ -207,7 +219,7 @@ def write_pairs(
     """
 
     def fill(temporary: Path) -> None:
-        with closing(PairWriter(temporary)) as writer:
+        with PairWriter(temporary) as writer:
             for batch in batches:
                 writer.add(batch)
 
