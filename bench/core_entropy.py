@@ -40,11 +40,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from debias_core.linear import Tiles, linear_token_entropy
+from debias_core.linear import CompileHead, Tiles, linear_token_entropy
 
 FLOOR = "bare logits GEMM"
 COMPILED = "torch.compile of lse - sum pz"
-OURS_COMPILED = "ours, compile_logits, frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +149,20 @@ def ours(
     *,
     trained: bool = False,
     tiles: Tiles | None = None,
-    compile_logits: bool = False,
+    compile_head: CompileHead = "none",
 ) -> None:
     hidden, weight = inputs.leaves(trained=trained)
-    stats = linear_token_entropy(hidden, weight, tiles=tiles, compile_logits=compile_logits)
+    stats = linear_token_entropy(hidden, weight, tiles=tiles, compile_head=compile_head)
     torch.autograd.backward(stats.entropy.mean())
 
 
-def ours_no_gradient(inputs: Inputs, *, tiles: Tiles | None = None) -> None:
-    linear_token_entropy(inputs.hidden, inputs.weight, tiles=tiles)
+def ours_no_gradient(
+    inputs: Inputs, *, tiles: Tiles | None = None, compile_head: CompileHead = "none"
+) -> None:
+    linear_token_entropy(inputs.hidden, inputs.weight, tiles=tiles, compile_head=compile_head)
 
 
-def ours_all_outputs(inputs: Inputs, *, compile_logits: bool = False) -> None:
+def ours_all_outputs(inputs: Inputs, *, compile_head: CompileHead = "none") -> None:
     hidden, weight = inputs.leaves()
     stats = linear_token_entropy(
         hidden,
@@ -169,7 +170,7 @@ def ours_all_outputs(inputs: Inputs, *, compile_logits: bool = False) -> None:
         targets=inputs.targets,
         ref_hidden=inputs.ref_hidden,
         ref_weight=inputs.weight,
-        compile_logits=compile_logits,
+        compile_head=compile_head,
     )
     assert stats.logprob is not None
     assert stats.kl is not None
@@ -189,8 +190,14 @@ VARIANTS: dict[str, Variant] = {
     "ours, frozen head": ours,
     "ours, trained head": partial(ours, trained=True),
     "ours, entropy + logprob + KL, frozen": ours_all_outputs,
-    OURS_COMPILED: partial(ours, compile_logits=True),
-    f"{OURS_COMPILED}, entropy + logprob + KL": partial(ours_all_outputs, compile_logits=True),
+    "ours, tiles compiled, no gradient": partial(ours_no_gradient, compile_head="tiles"),
+    "ours, tiles compiled, frozen head": partial(ours, compile_head="tiles"),
+    "ours, tiles compiled, trained head": partial(ours, trained=True, compile_head="tiles"),
+    "ours, tiles compiled, entropy + logprob + KL": partial(ours_all_outputs, compile_head="tiles"),
+    "ours, logits compiled, frozen head": partial(ours, compile_head="logits"),
+    "ours, logits compiled, entropy + logprob + KL": partial(
+        ours_all_outputs, compile_head="logits"
+    ),
 }
 
 

@@ -189,10 +189,11 @@ class TrainSection(Section):
         default=False,
         description="Compute layers again in the backward pass; less memory, more time.",
     )
-    compile_logits: bool = Field(
-        default=False,
-        description="Make entropies of whole logits by torch.compile: sooner done on a CPU, for "
-        "memory of a micro-batch's logits two to four times. Needs a C++ compiler there.",
+    compile_head: Literal["none", "tiles", "logits"] = Field(
+        default="none",
+        description="What torch.compile makes of the output layer's passes. tiles: sooner done on "
+        "a CPU, in as little memory. logits: sooner still, for memory of a micro-batch's logits "
+        "two to four times. Both need a C++ compiler there.",
     )
     trackers: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = Field(
         default=(),

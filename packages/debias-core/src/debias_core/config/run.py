@@ -119,9 +119,9 @@ class TrainConfig:
             weights are float32; entropies are float32 whatever it is.
         gradient_checkpointing: layers are computed again in the backward pass instead of kept;
             less memory, about a third more time, the same gradient.
-        compile_logits: entropies and KL are made of whole logits by `torch.compile`; sooner done on
-            a CPU, for memory of a micro-batch's logits two to four times. Needs a C++ compiler on a
-            CPU, Triton on a GPU.
+        compile_head: what `torch.compile` makes of the output layer's passes: `none`; `tiles`,
+            sooner done on a CPU in as little memory; `logits`, sooner still, for memory of a
+            micro-batch's logits two to four times. Needs a C++ compiler on a CPU, Triton on a GPU.
         trackers: where the log of the run goes beside the events: `tensorboard`, `wandb`,
             `trackio`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
@@ -158,7 +158,7 @@ class TrainConfig:
     lora: LoraConfig | None = None
     mixed_precision: Literal["no", "bf16"] = "no"
     gradient_checkpointing: bool = False
-    compile_logits: bool = False
+    compile_head: Literal["none", "tiles", "logits"] = "none"
     trackers: tuple[str, ...] = ()
     device: str = "auto"
     prompt: PromptFormat = field(default_factory=PromptFormat)
@@ -197,6 +197,10 @@ class TrainConfig:
         require(
             self.mixed_precision in {"no", "bf16"},
             f"mixed_precision must be 'no' or 'bf16', not {self.mixed_precision!r}",
+        )
+        require(
+            self.compile_head in {"none", "tiles", "logits"},
+            f"compile_head must be 'none', 'tiles' or 'logits', not {self.compile_head!r}",
         )
         unknown = [name for name in self.trackers if name not in TRACKERS]
         require(not unknown, f"trackers must be of {list(TRACKERS)}, not {unknown}")

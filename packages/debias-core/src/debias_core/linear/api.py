@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from debias_core.errors import DataError
-from debias_core.linear import backward, compiled, forward
+from debias_core.linear import backward, compiled_logits, compiled_tiles, forward
 from debias_core.linear.backward import Gradients, TokenConstants, Upstream
 from debias_core.linear.checks import (
     check_layer,
@@ -20,6 +20,7 @@ from debias_core.linear.checks import (
     check_vocab_size,
 )
 from debias_core.linear.choice import Kind, choose
+from debias_core.linear.compiling import CompileHead
 from debias_core.linear.forward import Outcome
 from debias_core.linear.tiles import Head, LogitTransform, Problem, Tiles
 
@@ -54,7 +55,7 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
     scale: float | None = None,
     vocab_size: int | None = None,
     tiles: Tiles | None = None,
-    compile_logits: bool = False,
+    compile_head: CompileHead = "none",
 ) -> TokenStats:
     """Return entropy, target log-probability and KL of every token, without its logits.
 
@@ -82,8 +83,9 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
         scale: factor of the logits, as in Cohere's models (`logit_scale`).
         vocab_size: rows from here on are padding and take no part; their gradient is 0.
         tiles: size of a tile of logits; chosen by the device where it is None.
-        compile_logits: hold the logits after all, and have `torch.compile` make the rest of them:
-            sooner done on a CPU, for memory of `[N, V]` twice, four times with a reference.
+        compile_head: `tiles` has `torch.compile` make the passes over a tile: sooner done on a CPU,
+            in as little memory. `logits` holds the logits after all and compiles the rest: sooner
+            still, for memory of `[N, V]` twice, four times with a reference.
 
     Raises:
         DataError: shapes, devices or dtypes do not fit together, or a target is out of range.
@@ -105,11 +107,11 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
     floats = [t for t in (hidden, weight, bias, ref_hidden, ref_weight, ref_bias) if t is not None]
     transform = check_transform(temperature, softcap, scale)
     dtype = torch.float64 if any(t.dtype == torch.float64 for t in floats) else torch.float32
-    if compile_logits:
+    if compile_head == "logits":
         reference = None
         if ref_hidden is not None and ref_weight is not None:
             reference = (ref_hidden, ref_weight, ref_bias)
-        found = compiled.statistics(
+        found = compiled_logits.statistics(
             (hidden, weight, bias),
             targets,
             reference,
@@ -123,6 +125,7 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
         vocab_size=num_rows,
         tiles=tiles or Tiles.choose(hidden.shape[0], num_rows, hidden.device),
         dtype=dtype,
+        compiled=compile_head == "tiles",
     )
     outputs = _LinearTokenStats.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
         settings, hidden, weight, bias, targets, ref_hidden, ref_weight, ref_bias
@@ -138,6 +141,7 @@ class _Settings:
     vocab_size: int
     tiles: Tiles
     dtype: torch.dtype
+    compiled: bool
 
     def problem(
         self,
@@ -155,7 +159,7 @@ class _Settings:
             reference=ref_head,
             targets=targets,
             tiles=self.tiles,
-            kernels=choose(kind),
+            kernels=compiled_tiles if self.compiled else choose(kind),
         )
 
     def _head(self, layer: tuple[Tensor, Tensor, Tensor | None]) -> Head:

@@ -50,14 +50,36 @@ def accumulator_dtype(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
+STATISTICS = (
+    "maximum",
+    "total",
+    "centred",
+    "target",
+    "ref_maximum",
+    "ref_total",
+    "ref_centred",
+    "cross",
+)
+"""What the kernels' state holds of every token, in order: the sums of the pass."""
+
+_LOWEST = torch.finfo(torch.float32).min
+"""Where a maximum starts; finite, for with -inf the first shift times a sum of 0 would be nan."""
+
+
+def new_state(num_lanes: int, num_tokens: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the kernels' sums of nothing, `[8, lanes, N]`; lanes are merged at the end."""
+    state = torch.zeros(len(STATISTICS), num_lanes, num_tokens, dtype=dtype, device=device)
+    for name in ("maximum", "ref_maximum"):
+        state[STATISTICS.index(name)] = _LOWEST
+    return state
+
+
 class _RunningSoftmax:
     """Maximum and sum of exponentials of every token, over the tiles seen so far."""
 
     def __init__(self, num_tokens: int, device: torch.device) -> None:
         dtype = accumulator_dtype(device)
-        # A finite start: with -inf, the first shift times a sum of 0 would be nan.
-        lowest = torch.finfo(torch.float32).min
-        self.maximum = torch.full((num_tokens,), lowest, dtype=dtype, device=device)
+        self.maximum = torch.full((num_tokens,), _LOWEST, dtype=dtype, device=device)
         self.total = torch.zeros(num_tokens, dtype=dtype, device=device)
 
     def set_maximum_(self, maxima: Tensor) -> Tensor:

@@ -16,23 +16,12 @@ import torch
 import triton
 from torch import Tensor
 
-from debias_core.linear.kernels import LOWEST, add_tile, to_gradient
+from debias_core.linear import forward
+from debias_core.linear.kernels import add_tile, to_gradient
 
 if TYPE_CHECKING:
     from debias_core.linear.backward import TokenConstants
     from debias_core.linear.tiles import Tile
-
-STATISTICS = (
-    "maximum",
-    "total",
-    "centred",
-    "target",
-    "ref_maximum",
-    "ref_total",
-    "ref_centred",
-    "cross",
-)
-"""What a lane of the state holds of every token, in order: the sums of `forward`."""
 
 _ROWS = 16  # of a program at a time: with a reference 96 registers a thread and nothing spilt
 _TOKENS = 128
@@ -50,10 +39,7 @@ def new_state(num_tokens: int, tile_tokens: int, device: torch.device) -> Tensor
     """
     blocks = triton.cdiv(tile_tokens, _TOKENS)
     lanes = max(1, min(_MOST_LANES, _PROGRAMS // blocks))
-    state = torch.zeros(len(STATISTICS), lanes, num_tokens, device=device)
-    for name in ("maximum", "ref_maximum"):
-        state[STATISTICS.index(name)] = LOWEST.value
-    return state
+    return forward.new_state(lanes, num_tokens, torch.float32, device)
 
 
 def add_tile_(state: Tensor, tile: Tile, targets: Tensor | None) -> None:

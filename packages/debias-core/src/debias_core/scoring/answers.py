@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from debias_core.errors import DataError
+from debias_core.linear import CompileHead
 from debias_core.losses.terms import Terms
 from debias_core.scoring.entropy import mean_per_sample
 from debias_core.scoring.reference import Reference
@@ -113,7 +114,7 @@ def score(
     reference: Reference | None = None,
     temperature: float = 1.0,
     wanted: Wanted = Wanted(),
-    compile_logits: bool = False,
+    compile_head: CompileHead = "none",
 ) -> Terms:
     """Returns the mean entropy of every row's answer, and the other terms that are asked for.
 
@@ -126,7 +127,7 @@ def score(
         reference: the model that KL is measured against; no gradient goes through it.
         temperature: of the entropies. All else is of the untempered distributions.
         wanted: further terms.
-        compile_logits: hold them after all, as in `linear_token_entropy`.
+        compile_head: what is compiled, as in `linear_token_entropy`; `logits` holds them after all.
     """
     batch = collate(rows, device=next(model.parameters()).device)
     request = Request(
@@ -134,7 +135,7 @@ def score(
         temperature=temperature,
         logprob=wanted.logprob,
         num_sides=wanted.num_sides if wanted.divergence else 0,
-        compile_logits=compile_logits,
+        compile_head=compile_head,
     )
     tokens = token_terms(model, batch, request)
     means = {

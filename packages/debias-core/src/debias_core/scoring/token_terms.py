@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from debias_core.errors import DataError
-from debias_core.linear import TokenStats, linear_token_entropy
+from debias_core.linear import CompileHead, TokenStats, linear_token_entropy
 from debias_core.losses.terms import Terms
 from debias_core.scoring.entropy import token_entropy, token_kl, token_logprob
 from debias_core.scoring.heads import OutputHead, find_head, in_place_of
@@ -38,14 +38,14 @@ class Request:
         temperature: of the entropies; all else is of the untempered distributions.
         logprob: of every token.
         num_sides: of the divergence; the rows of one answer stand together, one a side. 0: none.
-        compile_logits: as in `linear_token_entropy`.
+        compile_head: as in `linear_token_entropy`.
     """
 
     reference: Reference | None = None
     temperature: float = 1.0
     logprob: bool = False
     num_sides: int = 0
-    compile_logits: bool = False
+    compile_head: CompileHead = "none"
 
 
 def token_terms(model: nn.Module, batch: Batch, request: Request) -> Terms:
@@ -150,7 +150,7 @@ def _layer(hidden_ND: Tensor, head: OutputHead, request: Request) -> partial[Tok
         softcap=head.transform.softcap,
         scale=head.transform.scale,
         vocab_size=head.vocab_size,
-        compile_logits=request.compile_logits,
+        compile_head=request.compile_head,
     )
 
 

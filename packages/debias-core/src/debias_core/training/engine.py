@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from debias_core.config import TrainConfig
 from debias_core.errors import ConfigError
+from debias_core.linear import CompileHead
 from debias_core.losses.terms import Terms
 from debias_core.recovery.weights import TrainedWeights, gathered
 from debias_core.sampling.base import Answer, Sampler
@@ -94,9 +95,7 @@ class Engine:
         """Returns the terms of rows; see `debias_core.scoring.answers.score`."""
         recomputing = self._recomputed if torch.is_grad_enabled() else []
         with recomputed(recomputing):
-            found = self.parallel.run(
-                _score, rows, compile_logits=self._config.compile_logits, **how
-            )
+            found = self.parallel.run(_score, rows, compile_head=self._config.compile_head, **how)
         return Terms(**found)
 
     def score_all(self, chunks: Sequence[Sequence[ScoredRow]], **how: Unpack[How]) -> list[Terms]:
@@ -145,11 +144,11 @@ def _score(
     model: PreTrainedModel,
     rows: Sequence[ScoredRow],
     *,
-    compile_logits: bool,
+    compile_head: CompileHead,
     **how: Unpack[How],
 ) -> dict[str, Tensor]:
     # wrappers look for tensors in dictionaries, not in classes of ours
-    return score(model, rows, compile_logits=compile_logits, **how).present()
+    return score(model, rows, compile_head=compile_head, **how).present()
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:

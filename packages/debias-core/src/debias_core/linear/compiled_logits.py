@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from debias_core.errors import ConfigError
+from debias_core.linear.compiling import compiling
 from debias_core.linear.tiles import MASKED_LOGIT, LogitTransform
 
 if TYPE_CHECKING:
@@ -49,15 +49,8 @@ def statistics(
     """
     plain = (transform.temperature, transform.softcap, transform.scale)
     of_reference = None if reference is None else _rows(reference, vocab_size)
-    try:
-        with torch.autocast(layer[0].device.type, enabled=False):
-            return _compiled()(_rows(layer, vocab_size), targets, of_reference, plain, dtype)
-    except torch._dynamo.exc.TorchDynamoException as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"torch.compile does not work here ({reason}); it needs a C++ compiler on a CPU and "
-            "Triton on a GPU. Install that, or leave `compile_logits` off"
-        ) from error
+    with compiling(), torch.autocast(layer[0].device.type, enabled=False):
+        return _compiled()(_rows(layer, vocab_size), targets, of_reference, plain, dtype)
 
 
 def _rows(layer: Layer, vocab_size: int) -> Layer:

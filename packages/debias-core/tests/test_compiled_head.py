@@ -1,4 +1,4 @@
-"""With `compile_logits`, whole logits give what tiles give; without a compiler, a clear error."""
+"""What `compile_head` compiles finds what is found without; without a compiler, a clear error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import Qwen2ForCausalLM
 
 from debias_core.config import TrainConfig
-from debias_core.linear import linear_token_entropy
+from debias_core.linear import CompileHead, Tiles, linear_token_entropy
 from debias_core.scoring.answers import ScoredRow
 from debias_core.training.engine import Engine
 
@@ -23,6 +23,7 @@ needs_compiler = pytest.mark.skipif(
 )
 
 WIDTH, VOCAB, PADDED = 6, 29, 3
+WAYS: tuple[CompileHead, ...] = ("tiles", "logits")
 
 
 def _inputs(num_tokens: int, *, is_full: bool) -> tuple[list[Tensor], dict[str, object]]:
@@ -54,13 +55,18 @@ def _inputs(num_tokens: int, *, is_full: bool) -> tuple[list[Tensor], dict[str, 
     }
 
 
-def _found(num_tokens: int, *, is_full: bool, compile_logits: bool) -> list[Tensor]:
+def _found(num_tokens: int, *, is_full: bool, compile_head: CompileHead) -> list[Tensor]:
     """The statistics and the gradients of the leaves."""
     leaves, others = _inputs(num_tokens, is_full=is_full)
     leaves = [leaf.requires_grad_() for leaf in leaves]
     hidden, weight, *bias = leaves
     stats = linear_token_entropy(
-        hidden, weight, bias=bias[0] if bias else None, compile_logits=compile_logits, **others
+        hidden,
+        weight,
+        bias=bias[0] if bias else None,
+        tiles=Tiles(vocab=12, tokens=3),  # several of them, the last ones smaller
+        compile_head=compile_head,
+        **others,
     )
     values = [value for value in stats if value is not None]
     parts = [(n + 1) * v.sin().sum() for n, v in enumerate(values) if v.requires_grad]
@@ -69,33 +75,51 @@ def _found(num_tokens: int, *, is_full: bool, compile_logits: bool) -> list[Tens
 
 @needs_compiler
 @pytest.mark.parametrize("is_full", [False, True])
-def test_values_and_gradients_are_those_of_the_tiles(is_full: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_values_and_gradients_are_the_same(way: CompileHead, is_full: bool) -> None:
     for num_tokens in (5, 8):  # the second size is compiled for any
-        tiled = _found(num_tokens, is_full=is_full, compile_logits=False)
-        whole = _found(num_tokens, is_full=is_full, compile_logits=True)
-        torch.testing.assert_close(whole, tiled, rtol=1e-9, atol=1e-11)
+        expected = _found(num_tokens, is_full=is_full, compile_head="none")
+        found = _found(num_tokens, is_full=is_full, compile_head=way)
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
 
 
 @needs_compiler
-def test_the_setting_reaches_the_output_layer(tiny_model: Qwen2ForCausalLM) -> None:
+def test_compiled_tiles_are_nearly_as_exact_as_others() -> None:
+    randn = torch.Generator().manual_seed(1)
+    hidden, weight = (torch.randn(n, 64, generator=randn) for n in (40, 9000))
+    layer = {"weight": weight / 4, "ref_hidden": hidden + 0.1, "ref_weight": weight / 4}
+    truth = linear_token_entropy(hidden.double(), **layer)
+    found = linear_token_entropy(hidden, **layer, compile_head="tiles")
+    assert truth.kl is not None
+    assert found.kl is not None
+    torch.testing.assert_close(found.entropy.double(), truth.entropy, rtol=1e-6, atol=0)
+    torch.testing.assert_close(found.kl.double(), truth.kl, rtol=1e-5, atol=0)
+
+
+@needs_compiler
+@pytest.mark.parametrize("way", WAYS)
+def test_the_setting_reaches_the_output_layer(
+    way: CompileHead, tiny_model: Qwen2ForCausalLM
+) -> None:
     rows = [ScoredRow([5, 9, 11], [20, 21, 1]), ScoredRow([7], [1])]
     plain = Engine(tiny_model, TrainConfig(device="cpu"))
-    tiled = plain.score_all([rows], reference=plain.reference)
+    expected = plain.score_all([rows], reference=plain.reference)
     with torch.profiler.profile() as profile:
-        engine = Engine(tiny_model, TrainConfig(device="cpu", compile_logits=True))
-        whole = engine.score_all([rows], reference=engine.reference)
+        engine = Engine(tiny_model, TrainConfig(device="cpu", compile_head=way))
+        found = engine.score_all([rows], reference=engine.reference)
     names = {event.key for event in profile.key_averages()}
     assert any("Compiled" in name for name in names)
-    torch.testing.assert_close(whole[0].present(), tiled[0].present(), rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(found[0].present(), expected[0].present(), rtol=1e-9, atol=1e-11)
 
 
-def test_without_a_compiler(tmp_path: Path) -> None:
-    program = """if True:
+@pytest.mark.parametrize("way", WAYS)
+def test_without_a_compiler(way: CompileHead, tmp_path: Path) -> None:
+    program = f"""if True:
         import torch
         from debias_core.errors import ConfigError
         from debias_core.linear import linear_token_entropy
         try:
-            linear_token_entropy(torch.zeros(3, 2), torch.zeros(5, 2), compile_logits=True)
+            linear_token_entropy(torch.zeros(3, 2), torch.zeros(5, 2), compile_head={way!r})
         except ConfigError as error:
             print(error)
     """
@@ -109,4 +133,4 @@ def test_without_a_compiler(tmp_path: Path) -> None:
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert "C++ compiler" in done.stdout
-    assert "leave `compile_logits` off" in done.stdout
+    assert "leave `compile_head` at 'none'" in done.stdout

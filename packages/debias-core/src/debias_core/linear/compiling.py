@@ -1,0 +1,33 @@
+"""What `torch.compile` can make of the output layer's passes, and what is said where it cannot."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from debias_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CompileHead = Literal["none", "tiles", "logits"]
+"""What is compiled: nothing, the passes over tiles of logits, or those over whole logits."""
+
+
+@contextlib.contextmanager
+def compiling() -> Iterator[None]:
+    """A context in which compiled functions are called.
+
+    Raises:
+        ConfigError: torch cannot compile here.
+    """
+    try:
+        yield
+    except torch._dynamo.exc.TorchDynamoException as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"torch.compile does not work here ({reason}); it needs a C++ compiler on a CPU and "
+            "Triton on a GPU. Install that, or leave `compile_head` at 'none'"
+        ) from error
