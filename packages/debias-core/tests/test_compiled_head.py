@@ -84,6 +84,14 @@ def test_values_and_gradients_are_the_same(way: CompileHead, is_full: bool) -> N
 
 
 @needs_compiler
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_is_not_ended_by_many_kinds_of_batches(way: CompileHead) -> None:
+    with torch._dynamo.config.patch(recompile_limit=1):
+        for num_tokens in (5, 8, 1):
+            assert _found(num_tokens, is_full=False, compile_head=way)
+
+
+@needs_compiler
 def test_compiled_tiles_are_nearly_as_exact_as_others() -> None:
     randn = torch.Generator().manual_seed(1)
     hidden, weight = (torch.randn(n, 64, generator=randn) for n in (40, 9000))

@@ -33,7 +33,9 @@ def add_tile_(state: Tensor, tile: Tile, targets: Tensor | None) -> None:
     """Take a tile into the state."""
     row = None if targets is None else targets[tile.tokens] - tile.first_row
     with compiling():
-        _compiled(_add_)(state[:, 0, tile.tokens], tile.logits, tile.reference, row)
+        # one by one: a slice of them all has another stride for every N, and is compiled anew for it
+        sums = tuple(state[i, 0, tile.tokens] for i in range(len(state)))
+        _compiled(_add_)(sums, tile.logits, tile.reference, row)
 
 
 def to_gradient_(
@@ -58,8 +60,10 @@ def _compiled(function: Callable[..., None]) -> Callable[..., None]:
     return torch.compile(function, fullgraph=True, dynamic=True)
 
 
-def _add_(state_8n: Tensor, tile_vn: Tensor, ref_vn: Tensor | None, row: Tensor | None) -> None:
-    m, s, e, target, ref_m, ref_s, ref_e, f = state_8n
+def _add_(
+    sums: tuple[Tensor, ...], tile_vn: Tensor, ref_vn: Tensor | None, row: Tensor | None
+) -> None:
+    m, s, e, target, ref_m, ref_s, ref_e, f = sums
     if row is not None:
         row_1n, inside = rows_in_tile(row, tile_vn.shape[0])
         target = target + torch.where(inside, tile_vn.gather(0, row_1n)[0], 0.0)
@@ -79,7 +83,8 @@ def _add_(state_8n: Tensor, tile_vn: Tensor, ref_vn: Tensor | None, row: Tensor 
         ref_m, ref_s = ref_new, ref_s * ref_ratio + q.sum(0, dtype=torch.float64)
     e = (e + s * shift) * ratio + (p * x).sum(0, dtype=torch.float64)
     s = s * ratio + p.sum(0, dtype=torch.float64)
-    state_8n.copy_(torch.stack([new, s, e, target, ref_m, ref_s, ref_e, f]))
+    for kept, value in zip(sums, (new, s, e, target, ref_m, ref_s, ref_e, f), strict=True):
+        kept.copy_(value)
 
 
 def _to_gradient_(

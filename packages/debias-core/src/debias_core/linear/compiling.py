@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 CompileHead = Literal["none", "tiles", "logits"]
 """What is compiled: nothing, the passes over tiles of logits, or those over whole logits."""
 
+_MOST_KINDS = 128
+"""Of inputs that a function is compiled for: with or without targets, a reference and a softcap, in
+two dtypes, and anew where sizes are 1 or happen to be equal. With the 8 of torch's, an unlucky run of
+micro-batches would be ended."""
+
 
 @contextlib.contextmanager
 def compiling() -> Iterator[None]:
@@ -24,7 +29,8 @@ def compiling() -> Iterator[None]:
         ConfigError: torch cannot compile here.
     """
     try:
-        yield
+        with torch._dynamo.config.patch(recompile_limit=_MOST_KINDS):  # type: ignore[no-untyped-call]
+            yield
     except torch._dynamo.exc.TorchDynamoException as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
