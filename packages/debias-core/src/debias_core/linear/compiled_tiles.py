@@ -33,7 +33,7 @@ def add_tile_(state: Tensor, tile: Tile, targets: Tensor | None) -> None:
     """Take a tile into the state."""
     row = None if targets is None else targets[tile.tokens] - tile.first_row
     with compiling():
-        # one by one: a slice of them all has another stride for every N, and is compiled anew for it
+        # one by one: the stride of a slice of all is N, a further size to compile for
         sums = tuple(state[i, 0, tile.tokens] for i in range(len(state)))
         _compiled(_add_)(sums, tile.logits, tile.reference, row)
 

@@ -16,9 +16,8 @@ CompileHead = Literal["none", "tiles", "logits"]
 """What is compiled: nothing, the passes over tiles of logits, or those over whole logits."""
 
 _MOST_KINDS = 128
-"""Of inputs that a function is compiled for: with or without targets, a reference and a softcap, in
-two dtypes, and anew where sizes are 1 or happen to be equal. With the 8 of torch's, an unlucky run of
-micro-batches would be ended."""
+"""Of inputs that a function is compiled for: with and without targets, reference and softcap, in two
+dtypes, and anew where sizes are 1 or equal by chance. With torch's 8, unlucky sizes would end a run."""
 
 
 @contextlib.contextmanager
@@ -29,7 +28,7 @@ def compiling() -> Iterator[None]:
         ConfigError: torch cannot compile here.
     """
     try:
-        with torch._dynamo.config.patch(recompile_limit=_MOST_KINDS):  # type: ignore[no-untyped-call]
+        with torch._dynamo.config.patch(recompile_limit=_MOST_KINDS):
             yield
     except torch._dynamo.exc.TorchDynamoException as error:
         reason = str(error).strip().splitlines()[0]
