@@ -40,12 +40,13 @@ def _at_least(what: str, value: float, limit: float, peers: str, unit: str = "")
 
 def _core_entropy(result: Mapping[str, Any]) -> Iterator[Line]:
     variants, size = result["variants"], result["size"]
+    ways = ("ours", "ours, tiles compiled")
     limits = {"no gradient": 1.0, "frozen head": 2.9, "trained head": 4.2}
     peers = ", ".join(
         f"{name} {row['cpu']:.2f}" for name, row in variants.items() if not name.startswith("ours")
     )
     at = f"N={size['n']}, d={size['d']}, V={size['v']:,}"
-    for way in ("ours", "ours, tiles compiled"):
+    for way in ways:
         for name, limit in limits.items():
             what = f"entropy, {way}, {name}: CPU time over the bare GEMM, {at}"
             yield _at_most(what, variants[f"{way}, {name}"]["cpu"], limit, peers)
@@ -55,11 +56,11 @@ def _core_entropy(result: Mapping[str, Any]) -> Iterator[Line]:
         f"{name} {peak:.2f}" for name, peak in peaks.items() if not name.startswith("ours")
     )
     # dW itself is the weight's size
-    for name, limit in (
-        ("ours, frozen head", 0.03),
-        ("ours, trained head", 0.03 + size["d"] / size["n"]),
-    ):
-        yield _at_most(f"entropy, {name}: peak memory", peaks[name], limit, beside, " NV")
+    limits = {"frozen head": 0.03, "trained head": 0.03 + size["d"] / size["n"]}
+    for way in ways:
+        for name, limit in limits.items():
+            peak = peaks[f"{way}, {name}"]
+            yield _at_most(f"entropy, {way}, {name}: peak memory", peak, limit, beside, " NV")
 
 
 def _core_step(result: Mapping[str, Any]) -> Iterator[Line]:

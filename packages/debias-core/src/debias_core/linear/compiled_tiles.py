@@ -78,11 +78,11 @@ def _add_(
         ref_ratio = ref_shift.exp()
         ref_x = ref_vn - ref_new.to(ref_vn.dtype)
         q = ref_x.exp()
-        f = (f + s * (shift - ref_shift)) * ratio + (p * (x - ref_x)).sum(0, dtype=torch.float64)
-        ref_e = (ref_e + ref_s * ref_shift) * ref_ratio + (q * ref_x).sum(0, dtype=torch.float64)
-        ref_m, ref_s = ref_new, ref_s * ref_ratio + q.sum(0, dtype=torch.float64)
-    e = (e + s * shift) * ratio + (p * x).sum(0, dtype=torch.float64)
-    s = s * ratio + p.sum(0, dtype=torch.float64)
+        f = (f + s * (shift - ref_shift)) * ratio + (p * (x - ref_x)).sum(0, dtype=s.dtype)
+        ref_e = (ref_e + ref_s * ref_shift) * ref_ratio + (q * ref_x).sum(0, dtype=s.dtype)
+        ref_m, ref_s = ref_new, ref_s * ref_ratio + q.sum(0, dtype=s.dtype)
+    e = (e + s * shift) * ratio + (p * x).sum(0, dtype=s.dtype)
+    s = s * ratio + p.sum(0, dtype=s.dtype)
     for kept, value in zip(sums, (new, s, e, target, ref_m, ref_s, ref_e, f), strict=True):
         kept.copy_(value)
 

@@ -16,8 +16,8 @@ CompileHead = Literal["none", "tiles", "logits"]
 """What is compiled: nothing, the passes over tiles of logits, or those over whole logits."""
 
 _MOST_KINDS = 128
-"""Of inputs that a function is compiled for: with and without targets, reference and softcap, in two
-dtypes, and anew where sizes are 1 or equal by chance. With torch's 8, unlucky sizes would end a run."""
+"""Of inputs that a function is compiled for: with and without targets, reference and softcap, in
+two dtypes, and anew where sizes are 1 or equal by chance. With torch's 8 those would end a run."""
 
 
 @contextlib.contextmanager
