@@ -284,6 +284,7 @@ REFUSED = [
     ({"scale": 0.0}, ConfigError, "scale"),
     ({"vocab_size": 0}, ConfigError, "vocab_size"),
     ({"vocab_size": 8}, ConfigError, "vocab_size"),
+    ({"compile_head": "tile"}, ConfigError, "one of 'none', 'tiles', 'logits', not 'tile'"),
 ]
 
 

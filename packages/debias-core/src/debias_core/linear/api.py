@@ -13,6 +13,7 @@ from debias_core.errors import DataError
 from debias_core.linear import backward, compiled_logits, compiled_tiles, forward
 from debias_core.linear.backward import Gradients, TokenConstants, Upstream
 from debias_core.linear.checks import (
+    check_compile_head,
     check_layer,
     check_reference,
     check_targets,
@@ -89,13 +90,14 @@ def linear_token_entropy(  # noqa: PLR0913 - one name per setting of a published
 
     Raises:
         DataError: shapes, devices or dtypes do not fit together, or a target is out of range.
-        ConfigError: temperature, softcap, scale or vocab_size cannot be used, or torch cannot
-            compile here.
+        ConfigError: temperature, softcap, scale, vocab_size or compile_head cannot be used, or
+            torch cannot compile here.
     """
     if ref_hidden is not None and ref_weight is None:
         raise DataError("ref_hidden needs ref_weight; pass ref_weight=weight for a shared layer")
     if ref_hidden is None and (ref_weight is not None or ref_bias is not None):
         raise DataError("ref_weight and ref_bias need ref_hidden")
+    check_compile_head(compile_head)
     check_layer("", hidden, weight, bias)
     num_rows = check_vocab_size(vocab_size, weight)
     if ref_hidden is not None and ref_weight is not None:

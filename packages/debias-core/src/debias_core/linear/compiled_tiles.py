@@ -1,7 +1,8 @@
 """The passes over a tile of logits, compiled by torch: a tile is read two or three times, not ten.
 
 The operations are those of `forward` and `backward`; what is carried from tile to tile is float64.
-Memory stays that of a tile. Compiling takes some seconds, once for any number of tokens.
+Memory stays that of a tile. Compiling takes some seconds, and is seldom done again for other
+numbers of tokens.
 """
 
 from __future__ import annotations
