@@ -51,6 +51,31 @@ def test_importing_is_cheap_and_silent(name: str) -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+NOISY = """
+from debias_cli import cli
+from debias_cli.commands import inspect
+
+def noisy(*arguments, known=inspect.validate_file):
+    print("a library says hello")
+    return known(*arguments)
+
+inspect.validate_file = noisy
+cli.main()
+"""
+
+
+def test_standard_output_is_for_the_result_alone(small: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY, "validate", str(small), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout)["ok"] is True
+    assert done.stderr == "a library says hello\n"
+
+
 def test_validate(cli: Cli, small: Path) -> None:
     done = cli("validate", small)
     assert done.returncode == 0

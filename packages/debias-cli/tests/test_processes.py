@@ -30,7 +30,7 @@ def test_accelerate_takes_the_examples(path: Path) -> None:
 
 
 def test_the_accelerate_examples_are_here() -> None:
-    assert [path.stem for path in ACCELERATE] == ["ddp", "fsdp"]
+    assert [path.stem for path in ACCELERATE] == ["ddp", "deepspeed", "fsdp"]
 
 
 @pytest.mark.slow

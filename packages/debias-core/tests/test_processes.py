@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -11,16 +12,24 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from accelerate import Accelerator
 from torch import multiprocessing
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from debias_core.config import ConstrainedConfig, DirectGapConfig, LoraConfig, TrainConfig
-from debias_core.errors import InterruptedTraining
+from debias_core.errors import (
+    ConfigError,
+    InterruptedTraining,
+    MissingPackageError,
+    NonFiniteError,
+)
 from debias_core.models.loading import load_model
+from debias_core.training.deepspeed import StatesShared, check_installed, check_settings
 from debias_core.training.parallel import the_accelerator
 from debias_core.training.progress import TrainResult
 from debias_core.training.trainer import DebiasTrainer
+from debias_core.training.wrappers import OneProcess, Sharded, WholeInEach
 
 Rows = list[dict[str, object]]
 
@@ -58,18 +67,25 @@ class Job(NamedTuple):
     train: Rows
     dev: Rows
     stop_after: int | None = None
+    folder: str | None = None
+    spoil: bool = False
 
     def run(self, folder: Path) -> TrainResult | None:
-        """Trains into a folder; None where it was stopped."""
+        """Trains into a folder; None where it was stopped, or spoilt as it should be."""
         config = TrainConfig(**{**BASE, **self.settings})  # type: ignore[arg-type]
-        model, _ = load_model(self.model, dtype=config.dtype, device="cpu")
+        model, _ = load_model(self.model, dtype=config.dtype, device=config.device)
         trainer = DebiasTrainer(model, self.tokenizer, config)
+        assert type(trainer.engine.parallel) is expected_wrapper()
         parts = [isinstance(p, DTensor) for p in model.parameters()]
         assert set(parts) == {"ACCELERATE_USE_FSDP" in os.environ}
         steps = iter(range(1, 100))
-        # one process is asked to stop, and all do
+        # one process is asked to stop, or finds a bad gradient, and all do
         asked = int(os.environ.get("RANK", "0")) == int(os.environ.get("WORLD_SIZE", "1")) - 1
-        try:
+        before = trainer.engine.weights.copy()
+        if self.spoil and asked:
+            model.model.norm.weight.register_hook(lambda gradient: gradient * math.inf)
+
+        def fit() -> TrainResult:
             return trainer.fit(
                 self.train,
                 self.dev,
@@ -77,8 +93,25 @@ class Job(NamedTuple):
                 checkpoints=folder / "checkpoints",
                 should_stop=lambda: asked and next(steps) == self.stop_after,
             )
+
+        if self.spoil:
+            with pytest.raises(NonFiniteError, match=r"step 1: the gradient's norm is (inf|nan)"):
+                fit()
+            after = trainer.engine.weights.copy()
+            assert all(torch.equal(after[name], before[name]) for name in before)
+            return None
+        try:
+            return fit()
         except InterruptedTraining:
             return None
+
+
+def expected_wrapper() -> type[OneProcess]:
+    if "WORLD_SIZE" not in os.environ:
+        return OneProcess
+    if "ACCELERATE_USE_FSDP" in os.environ:
+        return Sharded
+    return StatesShared if "ACCELERATE_USE_DEEPSPEED" in os.environ else WholeInEach
 
 
 def shard_on_the_cpu() -> None:
@@ -95,7 +128,7 @@ def _process(rank: int, folder: Path, variables: Mapping[str, str], jobs: list[J
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), **variables}
     if "ACCELERATE_USE_FSDP" in variables:
         shard_on_the_cpu()
-    results = [job.run(folder / str(i)) for i, job in enumerate(jobs)]
+    results = [job.run(folder / (job.folder or str(i))) for i, job in enumerate(jobs)]
     torch.save(results, folder / f"results-{rank}.pt")
     # a wrapper that outlives its group may wait for ever when it is freed
     gc.collect()
@@ -145,7 +178,7 @@ def assert_same(result: TrainResult | None, expected: TrainResult | None, error:
     assert expected is not None
     assert result.steps == expected.steps
     for log, other in zip(result.history, expected.history, strict=True):
-        assert log.loss == pytest.approx(other.loss, abs=error)
+        assert log.loss == pytest.approx(other.loss, rel=error, abs=error)
         assert log.grad_norm == pytest.approx(other.grad_norm, rel=10 * error)
         assert (log.tokens, log.answers) == (other.tokens, other.answers)
         assert (log.truncated, log.empty) == (other.truncated, other.empty)
@@ -195,3 +228,88 @@ def test_two_processes_train_as_one(
     # what two processes saved, one goes on with
     resumed = jobs[3]._replace(stop_after=None).run(tmp_path / "3")
     assert_same(resumed, results[0], 1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [pytest.param(1, marks=pytest.mark.long), 2])
+def test_two_processes_with_deepspeed_train_as_one(
+    make_job: Callable[..., Job], tmp_path: Path, stage: int
+) -> None:
+    pytest.importorskip("peft")
+    pytest.importorskip("deepspeed")
+    full: dict[str, object] = {
+        "dtype": "float32",
+        "learning_rate": 1e-4,
+        "max_grad_norm": 0.5,  # not the one that accelerate sets
+        "device": "auto",
+    }
+    adapter = full | {
+        "objective": DirectGapConfig(),
+        "samples_per_prompt": 2,
+        "lora": LoraConfig(rank=2),
+        "gradient_checkpointing": True,
+    }
+    interrupted = make_job(**full)._replace(stop_after=1, folder="interrupted")
+    jobs = [make_job(**full), make_job(**adapter), interrupted, interrupted]
+    results = two_processes(
+        tmp_path,
+        [*jobs, make_job(**full)._replace(spoil=True)],
+        ACCELERATE_USE_CPU="false",  # accelerate would then leave DeepSpeed out
+        ACCELERATE_USE_DEEPSPEED="true",
+        ACCELERATE_DEEPSPEED_ZERO_STAGE=str(stage),
+    )
+    assert results[2:] == [None] * 3
+    alone = tmp_path / "alone"
+    for i in (0, 1):
+        assert_same(results[i], jobs[i].run(alone / str(i)), 1e-5)
+        assert_same_model(tmp_path / str(i), alone / str(i), 1e-4)
+    # two processes went on with what two had saved, and now one does
+    checkpoints = tmp_path / "interrupted" / "checkpoints"
+    assert [p.name for p in checkpoints.iterdir()] == ["step-000002"]
+    resumed = interrupted._replace(stop_after=None).run(tmp_path / "interrupted")
+    assert_same(resumed, results[0], 1e-5)
+    assert_same_model(tmp_path / "interrupted", tmp_path / "0", 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"zero_optimization": {"stage": 3}}, "stages 1 and 2, not 3; use FSDP 2"),
+        ({"zero_optimization": {"stage": 0}}, "not 0"),
+        (
+            {"zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}}},
+            "offload_optimizer; set its device to none",
+        ),
+        ({"optimizer": {"type": "AdamW"}}, "has 'optimizer'; leave it out, and set learning_rate"),
+        ({"scheduler": {"type": "WarmupLR"}}, "set schedule in the run's config"),
+        ({"bf16": {"enabled": True}}, "enables bf16; .* set mixed_precision"),
+    ],
+)
+def test_deepspeed_settings_that_training_cannot_use_are_refused(
+    change: dict[str, object], message: str
+) -> None:
+    fine = {"zero_optimization": {"stage": 2, "offload_param": {"device": "none"}}}
+    check_settings(fine)
+    with pytest.raises(ConfigError, match=message):
+        check_settings(fine | change)
+
+
+def test_deepspeed_that_accelerate_leaves_out_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_settings(None)
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    with pytest.raises(ConfigError, match="out on the CPU: set device to auto, or use MULTI_CPU"):
+        check_settings(None)
+
+
+def test_deepspeed_trains_float32_only(tiny_model: Qwen2ForCausalLM) -> None:
+    model = tiny_model.double()
+    optimizer = torch.optim.AdamW(model.parameters())
+    with pytest.raises(ConfigError, match=r"in float32, not torch.float64: set the model's dtype"):
+        StatesShared(model, Accelerator(cpu=True), optimizer)
+
+
+def test_deepspeed_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'debias-core\[deepspeed\]'"):
+        check_installed()

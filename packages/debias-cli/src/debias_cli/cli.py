@@ -252,7 +252,8 @@ def _guard(
     """
     output = Output(as_json, -1 if quiet else verbose, debug)
     try:
-        code = work(output)
+        with output.alone():
+            code = work(output)
     except KeyboardInterrupt:
         code = INTERRUPTED
         output.fail(DebiasCliError("interrupted"), code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -119,7 +118,7 @@ def write_template(path: Path, model: str, output: Output, *, force: bool) -> in
 
 def print_schema(output: Output) -> int:
     """Prints the JSON Schema of a configuration file."""
-    del output  # the schema is JSON with or without --json
     content = {"$schema": _SCHEMA_DIALECT, **PipelineConfig.model_json_schema(by_alias=True)}
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    # JSON with or without --json
+    output.stream.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return 0

@@ -1,12 +1,16 @@
-"""What a command says: text for people, or one JSON object for machines."""
+"""What a command says: text for people, or one JSON object for machines.
+
+Standard output is for that alone: what libraries print and log there goes to standard error.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
 
 from debias_cli.errors import ConfigError
 
@@ -22,27 +26,34 @@ class Output:
         as_json: one JSON object on standard output, and nothing else there.
         verbosity: -1 quiet, 0 normal, 1 and more for details.
         debug: tracebacks.
+        stream: standard output as it was when the command began.
     """
 
     as_json: bool = False
     verbosity: int = 0
     debug: bool = False
+    stream: TextIO = field(default_factory=lambda: sys.stdout)
+
+    @staticmethod
+    def alone() -> contextlib.AbstractContextManager[object]:
+        """A context in which nobody else writes to standard output."""
+        return contextlib.redirect_stdout(sys.stderr)
 
     @property
     def shows_progress(self) -> bool:
         """Whether bars and live lines are wanted; they go to standard error."""
         return not self.as_json and self.verbosity >= 0
 
-    def console(self, *, stderr: bool = False) -> Console:
+    def console(self) -> Console:
         """A rich console, imported only when something is shown."""
         from rich.console import Console  # noqa: PLC0415 - 50 ms that quiet commands need not pay
 
-        return Console(stderr=stderr, highlight=False, soft_wrap=True)
+        return Console(file=self.stream, highlight=False, soft_wrap=True)
 
     def say(self, text: str, *, level: int = 0) -> None:
         """A line for people, when verbosity is at least `level`."""
         if not self.as_json and self.verbosity >= level:
-            sys.stdout.write(text + "\n")
+            self.stream.write(text + "\n")
 
     def show(self, renderable: RenderableType) -> None:
         """A table or panel for people."""
@@ -52,7 +63,7 @@ class Output:
     def emit(self, value: Mapping[str, object]) -> None:
         """The result for machines; silent without `--json`."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+            self.stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
     def fail(self, error: BaseException, exit_code: int) -> None:
         """The error on standard error, or as the JSON object."""

@@ -161,12 +161,8 @@ class FaultGuard:
 
     def _describe(self, fault: Fault) -> dict[str, object]:
         parameters = list(self._model.parameters())
-        bad = [
-            name
-            for name, parameter in self._model.named_parameters()
-            if parameter.grad is not None
-            and not bool(torch.isfinite(_own_part(parameter.grad)).all())
-        ]
+        held = {n: p.grad for n, p in self._model.named_parameters() if p.grad is not None}
+        bad = [name for name, g in held.items() if not bool(torch.isfinite(_own_part(g)).all())]
         return {
             "format": 1,
             "step": fault.step,
@@ -174,7 +170,12 @@ class FaultGuard:
             "loss": fault.what.loss,
             "terms": fault.what.ranges,
             "pair_ids": list(fault.pair_ids),
-            "gradients_not_finite": {"count": len(bad), "first": bad[:_MOST_NAMES]},
+            # DeepSpeed has taken the gradients away by now: then there is none to look at
+            "gradients_not_finite": {
+                "count": len(bad),
+                "of": len(held),
+                "first": bad[:_MOST_NAMES],
+            },
             "config": asdict(self._config)
             | {
                 "objective": {"kind": self._config.objective.kind, **asdict(self._config.objective)}

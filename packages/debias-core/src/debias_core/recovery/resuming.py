@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import torch
-
 from debias_core.config import TrainConfig
 from debias_core.losses.lagrangian import TrainingObjective
 from debias_core.pairs.encoding import EncodedPair
 from debias_core.recovery.checkpoint import Checkpoint, load_newest, save_checkpoint
-from debias_core.recovery.weights import TrainedWeights, restore_optimizer, whole_optimizer
 from debias_core.training.distributed import is_main, wait
+from debias_core.training.engine import Engine
 from debias_core.training.progress import RunProgress
 
 _MEMORY_ONLY = ("micro_batch_size", "generation_batch_size")
@@ -25,8 +23,7 @@ _MEMORY_ONLY = ("micro_batch_size", "generation_batch_size")
 class RunState:
     """Everything of a run that changes from step to step."""
 
-    weights: TrainedWeights
-    optimizer: torch.optim.Optimizer
+    engine: Engine
     objective: TrainingObjective
     progress: RunProgress
 
@@ -46,13 +43,13 @@ class Saver:
         """Saves the state after a step; without a folder nothing is done."""
         if self.folder is None:
             return
-        state = self._state
+        state, weights = self._state, self._state.engine.weights
         checkpoint = Checkpoint(
             step=step,
             key=self._key,
-            weights=state.weights.whole(),
-            kept=state.weights.whole(state.progress.kept[1]),
-            optimizer=whole_optimizer(state.optimizer),
+            weights=weights.whole(),
+            kept=weights.whole(state.progress.kept[1]),
+            optimizer=state.engine.parallel.optimizer_state(),
             state={
                 "run": state.progress.to_json(),
                 "multipliers": state.objective.multipliers,
@@ -67,11 +64,11 @@ class Saver:
         found = None if self.folder is None else load_newest(self.folder, key=self._key)
         if found is None:
             return 0
-        state = self._state
-        state.weights.restore(state.weights.parts(found.weights))
-        restore_optimizer(state.optimizer, found.optimizer)
+        state, weights = self._state, self._state.engine.weights
+        state.engine.restore(weights.parts(found.weights))
+        state.engine.parallel.load_optimizer_state(found.optimizer)
         state.objective.multipliers = found.state["multipliers"]
-        state.progress.restore(found.state["run"], state.weights.parts(found.kept))
+        state.progress.restore(found.state["run"], weights.parts(found.kept))
         return found.step
 
 

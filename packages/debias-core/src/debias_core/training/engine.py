@@ -17,7 +17,7 @@ from debias_core.config import TrainConfig
 from debias_core.errors import ConfigError
 from debias_core.linear import CompileHead
 from debias_core.losses.terms import Terms
-from debias_core.recovery.weights import TrainedWeights, gathered
+from debias_core.recovery.weights import Copy, TrainedWeights, gathered
 from debias_core.sampling.base import Answer, Sampler
 from debias_core.scoring.answers import ScoredRow, Wanted, score
 from debias_core.scoring.reference import FrozenModel, Reference
@@ -127,6 +127,11 @@ class Engine:
         if self._config.mixed_precision == "no":
             return contextlib.nullcontext()
         return one_cast_for_all(next(model.parameters()).device)
+
+    def restore(self, weights: Copy) -> None:
+        """Puts a copy of the trained weights back."""
+        self.weights.restore(weights)
+        self.parallel.weights_restored()
 
     def check_unmerged(self) -> None:
         """Raises ConfigError where the adapter was merged: there is nothing left to train."""

@@ -126,7 +126,7 @@ class DebiasTrainer:
         with tracking(self.config, folder / "trackers") as track:
             run = RunProgress(self.config, _report_to(track, on_event))
             saver = Saver(
-                RunState(self.engine.weights, self.optimizer, self.objective, run),
+                RunState(self.engine, self.objective, run),
                 checkpoints,
                 key=run_key(self.config, found.train.pairs, found.dev.pairs),
             )
@@ -187,10 +187,12 @@ class DebiasTrainer:
         return self._guard.check_look(look)
 
     def _step(self, batch: Sequence[EncodedPair], step: int) -> StepLog:
-        self.optimizer.zero_grad(set_to_none=True)
+        self.engine.parallel.zero_grad()
         with self._guard.step(step, batch):
             gradient = self._gradient.accumulate(batch, step)
-            grad_norm = apply_gradient(self.optimizer, gradient.report, self.config, step=step)
+            grad_norm = apply_gradient(
+                self.engine.parallel, gradient.report, self.config, step=step
+            )
         self.sampler.weights_changed()
         self.objective.observe(gradient.gaps)
         report = gradient.report
@@ -213,7 +215,7 @@ class DebiasTrainer:
     ) -> TrainResult:
         """Puts back the weights worth keeping, saves them, and returns what was done."""
         kept, weights = run.kept
-        self.engine.weights.restore(weights)
+        self.engine.restore(weights)
         self.sampler.weights_changed()
         parts = []
         if self.engine.adapter is not None:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from debias_core.config import TrainConfig
 from debias_core.errors import NonFiniteError
 from debias_core.losses.gradient import LossReport
-from debias_core.recovery.weights import whole_tensor
+from debias_core.training.wrappers import OneProcess
 
 
 def apply_gradient(
-    optimizer: torch.optim.Optimizer, report: LossReport, config: TrainConfig, *, step: int
+    parallel: OneProcess, report: LossReport, config: TrainConfig, *, step: int
 ) -> float:
     """Takes the optimiser step, and returns the norm of the gradient before clipping.
 
     Args:
-        optimizer: whose parameters hold the gradient in `.grad`.
+        parallel: what holds the gradient, and the optimiser.
         report: of the loss that the gradient is of.
         config: of the run.
         step: 1 for the first.
@@ -26,17 +24,18 @@ def apply_gradient(
     Raises:
         NonFiniteError: the loss or the norm is not finite; no weight was changed.
     """
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    total = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-    norm = float(whole_tensor(total))
-    if not (math.isfinite(norm) and math.isfinite(report.loss)):
-        what = f"the gradient's norm is {norm}, the loss {report.loss}"
-        raise NonFiniteError(what, loss=report.loss, ranges=report.terms.ranges())
-    torch.nn.utils.clip_grads_with_norm_(parameters, config.max_grad_norm, total)
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(config, step)
-    optimizer.step()
+    if not math.isfinite(report.loss):
+        raise _not_finite(f"the loss is {report.loss}", report)
+    norm = parallel.step(
+        learning_rate=learning_rate(config, step), max_grad_norm=config.max_grad_norm
+    )
+    if not math.isfinite(norm):
+        raise _not_finite(f"the gradient's norm is {norm}, the loss {report.loss}", report)
     return norm
+
+
+def _not_finite(what: str, report: LossReport) -> NonFiniteError:
+    return NonFiniteError(what, loss=report.loss, ranges=report.terms.ranges())
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
