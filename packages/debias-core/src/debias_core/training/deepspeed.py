@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -66,10 +67,19 @@ class StatesShared(WholeInEach):
 
         Where the norm is not finite, no weight was changed.
         """
-        self._set_learning_rate(learning_rate)
-        self._wrapped.optimizer.clip_grad = max_grad_norm
-        self._wrapped.step()  # leaves out a step whose norm is not finite
-        return float(self._wrapped.get_global_grad_norm())
+        norm = self._norm()
+        if math.isfinite(norm):
+            self._set_learning_rate(learning_rate)
+            self._wrapped.optimizer.clip_grad = max_grad_norm
+            self._wrapped.step()
+        return norm
+
+    def _norm(self) -> float:
+        # DeepSpeed's own takes NaN for 1 in some versions, and then takes the step
+        parts = self._wrapped.optimizer.averaged_gradients[0]
+        square = torch.stack([part.double().square().sum() for part in parts]).sum()
+        distributed.all_reduce(square)
+        return float(square.sqrt())
 
     def optimizer_state(self) -> Json:
         """Returns the optimiser's `state_dict`, its tensors whole and on the CPU."""
