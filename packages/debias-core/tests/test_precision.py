@@ -102,6 +102,19 @@ def test_a_bf16_run_steps_and_looks(
     assert result.evaluations[-1].kl > 0
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_coarse_weights_are_trained_through_an_adapter_only(
+    tiny_model: Qwen2ForCausalLM, dtype: torch.dtype
+) -> None:
+    pytest.importorskip("peft")
+    tiny_model.to(dtype)  # type: ignore[call-arg] # transformers wraps it
+    with pytest.raises(ConfigError, match=r"float16 cannot be trained: .* or train an adapter"):
+        Engine(tiny_model, config())
+    engine = Engine(tiny_model, config(lora=LoraConfig(rank=2)))
+    parts = {p.dtype for group in engine.optimizer.param_groups for p in group["params"]}
+    assert parts == {torch.float32}
+
+
 def test_an_error_in_the_layers_leaves_autocast(tiny_model: Qwen2ForCausalLM) -> None:
     Engine(tiny_model.float(), config(mixed_precision="bf16"))
     with pytest.raises(TypeError):

@@ -304,7 +304,7 @@ def test_deepspeed_that_accelerate_leaves_out_is_refused(monkeypatch: pytest.Mon
 def test_deepspeed_trains_float32_only(tiny_model: Qwen2ForCausalLM) -> None:
     model = tiny_model.double()
     optimizer = torch.optim.AdamW(model.parameters())
-    with pytest.raises(ConfigError, match=r"in float32, not torch.float64: set the model's dtype"):
+    with pytest.raises(ConfigError, match=r"in float32, not torch.float64; set dtype"):
         StatesShared(model, Accelerator(cpu=True), optimizer)
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from debias_core.config.checks import check_not_negative, check_positive, require
+from debias_core.config.checks import (
+    check_not_negative,
+    check_positive,
+    check_trained_dtype,
+    require,
+)
 from debias_core.config.objectives import (
     CdaConfig,
     ConsistencyConfig,
@@ -113,7 +118,8 @@ class TrainConfig:
         kl_budget: nats per token; training stops when the held-out KL exceeds it.
         checkpoint_every: steps between checkpoints, where a folder for them is given.
         seed: of everything that is random.
-        dtype: of the weights.
+        dtype: of the weights; bfloat16 and float16 only under an adapter, because trained weights
+            of these types would round most updates away.
         lora: an adapter that is trained in place of the weights; None trains the weights.
         mixed_precision: `bf16` computes all but the output layer in bfloat16 (autocast) where the
             weights are float32; entropies are float32 whatever it is.
@@ -194,6 +200,8 @@ class TrainConfig:
             "effective_batch_size counts prompts, and all sides of a pair belong to one batch: "
             f"{self.effective_batch_size} is not a multiple of {len(self.groups)}",
         )
+        if self.lora is None:
+            check_trained_dtype(self.dtype)
         require(
             self.mixed_precision in {"no", "bf16"},
             f"mixed_precision must be 'no' or 'bf16', not {self.mixed_precision!r}",

@@ -143,8 +143,8 @@ class FaultGuard:
             "micro_batch_size",
             self._config.micro_batch_size,
             multiple=len(self._config.groups) if paired else 1,
-            otherwise=f"set max_new_tokens below {self._config.max_new_tokens}, dtype: bfloat16, "
-            "or train an adapter in place of the model",
+            otherwise=f"set max_new_tokens below {self._config.max_new_tokens}, "
+            "gradient_checkpointing: true, or train an adapter over a model in bfloat16",
         )
 
     def _dumped(self, fault: Fault, consequence: str) -> NonFiniteError:

@@ -33,9 +33,8 @@ class StatesShared(WholeInEach):
         for parameter in self._trained:
             if parameter.dtype != torch.float32:
                 raise ConfigError(
-                    f"DeepSpeed trains weights in float32, not {parameter.dtype}: set the model's "
-                    "dtype to float32 (with mixed_precision: bf16 the layers compute in bfloat16), "
-                    "train an adapter, or use FSDP 2"
+                    f"DeepSpeed trains weights in float32, not {parameter.dtype}; set dtype to "
+                    "float32, or use FSDP 2"
                 )
         # it wants to know for its log; micro-batches are put together by losses.gradient
         accelerator.state.deepspeed_plugin.deepspeed_config |= {

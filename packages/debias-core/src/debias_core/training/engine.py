@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from debias_core.config import TrainConfig
+from debias_core.config.checks import check_trained_dtype
 from debias_core.errors import ConfigError
 from debias_core.linear import CompileHead
 from debias_core.losses.terms import Terms
@@ -160,11 +161,13 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     """Returns AdamW over the trainable parameters, fused where the device can.
 
     Raises:
-        ConfigError: nothing is trainable.
+        ConfigError: nothing is trainable, or in a type that rounds updates away.
     """
     trainable = [p for p in model.parameters() if p.requires_grad]
     if not trainable:
         raise ConfigError("the model has no trainable parameter")
+    for parameter in trainable:
+        check_trained_dtype(str(parameter.dtype).removeprefix("torch."))
     return torch.optim.AdamW(
         trainable,
         lr=config.learning_rate,
