@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -187,6 +188,15 @@ def test_a_training_draws_with_the_engine(
     first, step_1, step_2, look = pushed
     assert first == step_1, "nothing was updated between the look and the first step"
     assert len({step_1, step_2, look}) == 3, "every update is drawn with"
+
+
+def test_the_engine_may_hold_weights_of_another_type(
+    model: Qwen2ForCausalLM, tmp_path: Path
+) -> None:
+    asked = SimpleNamespace(LLM=lambda **arguments: arguments)
+    for settings, dtype in ((VllmSettings(), "float32"), (VllmSettings("bfloat16"), "bfloat16")):
+        sampler = VllmSampler(model, GREEDY, tmp_path, settings=settings)
+        assert sampler._start(asked)["dtype"] == dtype
 
 
 @pytest.mark.skipif(HAVE_VLLM, reason="vllm is in this environment")

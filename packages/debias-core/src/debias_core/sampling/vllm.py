@@ -43,12 +43,15 @@ class VllmSettings:
     """How the engine is run, beside the model in training.
 
     Attributes:
+        dtype: of the engine's weights; None is that of the model's. Where layers compute in bfloat16
+            over float32 weights (`mixed_precision`), `bfloat16` draws with what they compute.
         max_model_len: tokens of prompt and answer together; None is what the model's config says.
         gpu_memory_utilization: share of the device's memory that the engine may take.
         enforce_eager: no CUDA graphs; they hold memory that training wants.
         more: further arguments of `vllm.LLM`, by name.
     """
 
+    dtype: str | None = None
     max_model_len: int | None = None
     gpu_memory_utilization: float = 0.3
     enforce_eager: bool = True
@@ -135,10 +138,11 @@ class VllmSampler:
 
     def _start(self, vllm: Any) -> Any:  # vllm.LLM
         logger.info("starting a vLLM engine on %s", self._folder)
+        own = next(self._model.parameters()).dtype
         return vllm.LLM(
             model=str(self._folder),
             skip_tokenizer_init=True,
-            dtype=str(next(self._model.parameters()).dtype).removeprefix("torch."),
+            dtype=self._settings.dtype or str(own).removeprefix("torch."),
             max_model_len=self._settings.max_model_len,
             gpu_memory_utilization=self._settings.gpu_memory_utilization,
             enforce_eager=self._settings.enforce_eager,
