@@ -43,8 +43,8 @@ class VllmSettings:
     """How the engine is run, beside the model in training.
 
     Attributes:
-        dtype: of the engine's weights; None is that of the model's. Where layers compute in bfloat16
-            over float32 weights (`mixed_precision`), `bfloat16` draws with what they compute.
+        dtype: of the engine's weights; None is that of the model's. Where layers compute in
+            bfloat16 over float32 weights (`mixed_precision`), `bfloat16` draws as they compute.
         max_model_len: tokens of prompt and answer together; None is what the model's config says.
         gpu_memory_utilization: share of the device's memory that the engine may take.
         enforce_eager: no CUDA graphs; they hold memory that training wants.
