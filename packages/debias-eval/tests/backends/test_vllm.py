@@ -81,7 +81,7 @@ def test_likelihoods_are_those_of_transformers(both: tuple[object, object]) -> N
     theirs, ours = (backend.loglikelihood(pairs) for backend in both)
     assert [score.num_tokens for score in theirs] == [score.num_tokens for score in ours]
     assert [score.logprob for score in theirs] == pytest.approx(
-        [score.logprob for score in ours], abs=1e-4
+        [score.logprob for score in ours], rel=1e-5
     )
 
 

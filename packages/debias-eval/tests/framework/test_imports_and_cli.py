@@ -85,6 +85,38 @@ def test_exit_codes(
     assert message in " ".join(done.output.split())
 
 
+NOISY = """
+import sys
+import debias_eval as api
+from debias_eval.cli.app import app
+
+def grade(*arguments, known=api.grade, **more):
+    print("a library says hello")
+    return known(*arguments, **more)
+
+api.grade = grade
+app(sys.argv[1:])
+"""
+
+
+def test_stdout_is_for_the_result_alone(tmp_path: Path) -> None:
+    problem = {"id": "a", "question": "1 + 1?", "answer": "2"}
+    (tmp_path / "own.jsonl").write_text(json.dumps(problem) + "\n")
+    (tmp_path / "answers.jsonl").write_text('{"id": "a", "completion": "\\\\boxed{2}"}\n')
+    words = "grade --task math_jsonl --data own.jsonl --completions answers.jsonl --out o --json"
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY, *words.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["benchmarks"]["math_jsonl"]["score"] == 1.0
+    assert "a library says hello" in done.stderr
+
+
 def test_list_as_json() -> None:
     done = CliRunner().invoke(app, ["list", "--json"])
     assert done.exit_code == 0

@@ -223,6 +223,7 @@ def adapter_delta(layer: Any) -> Tensor:  # a layer of peft, which may not be in
 def _import_vllm() -> Any:  # the module
     # in one process: its memory goes when this process goes, however that ends
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")  # stdout is the caller's
     try:
         return importlib.import_module("vllm")
     except ImportError as error:

@@ -9,6 +9,7 @@ Python object a token of the vocabulary.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -244,4 +245,6 @@ def open_vllm(model: str, settings: BackendSettings) -> VllmBackend:
         )
     from debias_eval.backends.loading import model_folder  # noqa: PLC0415 - loads torch
 
+    # the engine's processes log too, and stdout is for results
+    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     return VllmBackend(model_folder(model), settings, options)

@@ -68,10 +68,20 @@ def reported_errors(*, debug: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress_bars(*, quiet: bool) -> Iterator[ProgressHook]:
-    """Yield a progress callback that shows bars with rate and remaining time on stderr."""
-    if quiet or not sys.stderr.isatty():
-        yield silent
-        return
+    """Yield a progress callback that shows bars with rate and remaining time on stderr.
+
+    What libraries print and log to stdout in the block goes to stderr too: vLLM does.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        if quiet or not sys.stderr.isatty():
+            yield silent
+        else:
+            with _bars() as show:
+                yield show
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator[ProgressHook]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
