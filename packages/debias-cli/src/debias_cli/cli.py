@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from debias_cli.errors import DebiasCliError
+from debias_cli.errors import DebiasCliError, exit_code_of, is_known
 from debias_cli.ui.output import Output
 
 INTERRUPTED = 130
@@ -263,9 +263,8 @@ def _guard(
         code = 1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:  # noqa: BLE001 - the boundary named above
-        known = hasattr(error, "exit_code")
-        code = int(getattr(error, "exit_code", 1))
-        if known or isinstance(error, OSError):
+        code = exit_code_of(error)
+        if is_known(error) or isinstance(error, OSError):
             output.fail(error, code)
         else:
             hint = "" if debug else "; --debug shows where"

@@ -19,6 +19,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from debias_core.errors import ConfigError as CoreConfigError
+from debias_core.errors import DataError as CoreDataError
+from debias_core.errors import DebiasCoreError
+from debias_core.errors import ModelError as CoreModelError
+
 if TYPE_CHECKING:
     from debias_cli.config.problems import Problem
 
@@ -85,3 +90,20 @@ class InterruptedRunError(DebiasCliError):
     """The run was stopped from outside after saving what it had."""
 
     exit_code = 130
+
+
+def is_known(error: BaseException) -> bool:
+    """Whether a package raised it on purpose, so that its message says everything."""
+    return isinstance(error, DebiasCoreError) or hasattr(error, "exit_code")
+
+
+def exit_code_of(error: BaseException) -> int:
+    """3 for invalid input, 4 for something missing, 1 for the rest.
+
+    The packages' errors carry their code; debias-core has no command and no codes.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        return 4
+    if isinstance(error, CoreConfigError | CoreDataError | CoreModelError):
+        return 3
+    return int(getattr(error, "exit_code", 1))

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 from debias_cli.config.dump import dump
 from debias_cli.config.load import LoadedConfig
-from debias_cli.errors import CriteriaError, InterruptedRunError, StageError
+from debias_cli.errors import (
+    CriteriaError,
+    InterruptedRunError,
+    StageError,
+    exit_code_of,
+    is_known,
+)
 from debias_cli.rundir.files import read_json, write_json, write_text
 from debias_cli.rundir.folder import (
     CONFIG_NAME,
@@ -33,10 +39,6 @@ from debias_cli.rundir.storage import named_storage, storage_error
 from debias_cli.stages.context import Reporter, SilentReporter, StageContext, StopSignal
 from debias_cli.stages.graph import Stage, StageKind, build_graph, run_folder
 from debias_cli.stages.planning import Decision, Selection, make_plan
-from debias_core.errors import ConfigError as CoreConfigError
-from debias_core.errors import DataError as CoreDataError
-from debias_core.errors import DebiasCoreError
-from debias_core.errors import ModelError as CoreModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -222,20 +224,7 @@ def _cpu_seconds() -> float:
 
 def _cause(error: Exception) -> str:
     """The message of an error that a package raises on purpose; the type before any other."""
-    known = isinstance(error, DebiasCoreError) or hasattr(error, "exit_code")
-    return str(error) if known else f"{type(error).__name__}: {error}"
-
-
-def exit_code_of(error: Exception) -> int:
-    """3 for invalid input, 4 for something missing, 1 for the rest.
-
-    The packages' errors carry their code; debias-core has no command and no codes.
-    """
-    if isinstance(error, ModuleNotFoundError):
-        return 4
-    if isinstance(error, CoreConfigError | CoreDataError | CoreModelError):
-        return 3
-    return int(getattr(error, "exit_code", 1))
+    return str(error) if is_known(error) else f"{type(error).__name__}: {error}"
 
 
 def _stage_function(kind: StageKind) -> Callable[[StageContext], None]:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class StatesShared(WholeInEach):
-    """Every process holds all weights, and updates a part of them (ZeRO 1); or more (ZeRO 2)."""
+    """Every process holds all weights and updates a part of them: it alone has that part's state.
+
+    With ZeRO 1 a process holds the whole gradient until the update, with ZeRO 2 its part of it.
+    """
 
     def _wrap(self, accelerator: Accelerator) -> Any:
         self._trained = [p for group in self._optimizer.param_groups for p in group["params"]]
@@ -148,7 +151,7 @@ def check_settings(config: Mapping[str, Any] | None) -> None:
             "to shard the weights, MULTI_GPU to share nothing"
         )
     for what in ("offload_optimizer", "offload_param"):
-        device = zero.get(what, {}).get("device", "none")
+        device = (zero.get(what) or {}).get("device", "none")
         if str(device) != "none":
             raise ConfigError(f"training cannot use DeepSpeed's {what}; set its device to none")
     for what, instead in (("optimizer", "learning_rate"), ("scheduler", "schedule")):
@@ -158,7 +161,7 @@ def check_settings(config: Mapping[str, Any] | None) -> None:
                 f"and set {instead} in the run's config"
             )
     for what in ("fp16", "bf16"):
-        if str(config.get(what, {}).get("enabled", False)).lower() == "true":
+        if str((config.get(what) or {}).get("enabled", False)).lower() == "true":
             raise ConfigError(
                 f"the DeepSpeed configuration enables {what}; leave it out, "
                 "and set mixed_precision in the run's config"

@@ -37,7 +37,7 @@ class Root(nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
-        self.config = model.config
+        self.config = model.config  # its sizes stand for `auto` in a DeepSpeed configuration
         self._no_split_modules = getattr(model, "_no_split_modules", None)
 
     def forward(
