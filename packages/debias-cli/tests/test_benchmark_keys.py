@@ -101,7 +101,6 @@ def running(decision: Decision) -> tuple[str, ...]:
         ("run.seed=1", ("entropy_gap", "word_counts")),
         ("model.prompt.template='Q: {prompt}'", ("entropy_gap", "own", "word_counts")),
         ("model.dtype=bfloat16", EVERY),
-        ("evaluate.dtype=bfloat16", EVERY),
         ("evaluate.batch_size=3", EVERY),
         ("evaluate.margin=0.2", ()),
         ("evaluate.gap_margin=0.2", ()),

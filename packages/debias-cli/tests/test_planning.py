@@ -141,11 +141,7 @@ def test_the_stages_of_a_configuration(project: Project) -> None:
             [n for n in NAMES if n.startswith(("base", "eval", "comp", "rep"))],
         ),
         ("data.seed=5", NAMES),
-        ("model.device=cpu", NAMES[1:]),
-        (
-            "evaluate.dtype=bfloat16",
-            [n for n in NAMES if n.startswith(("base", "eval", "comp", "rep"))],
-        ),
+        ("model.dtype=bfloat16", NAMES[1:]),
         ("model.prompt.template='Q: {prompt}'", NAMES[1:]),
     ],
 )

@@ -35,7 +35,7 @@ from debias_core.errors import ConfigError
         (lambda: TrainConfig(learning_rate=0.0), "learning_rate must be a positive number"),
         (lambda: TrainConfig(target_gap=float("nan")), "target_gap must be a positive number"),
         (lambda: TrainConfig(kl_budget=-1.0), "kl_budget must be a positive number"),
-        (lambda: TrainConfig(dtype="bfloat16"), "weights in bfloat16 cannot be trained: most upda"),
+        (lambda: TrainConfig(dtype="float16"), "weights in float16 cannot be trained; set dtype"),
         (lambda: GroupGapConfig(norm="l3"), "norm must be 'l1' or 'l2'"),  # type: ignore[arg-type]
         (lambda: ConstrainedConfig(kl=0.0), "kl must be a positive number"),
         (lambda: PromptFormat(template="Question:"), "must contain '{prompt}'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -102,17 +103,29 @@ def test_a_bf16_run_steps_and_looks(
     assert result.evaluations[-1].kl > 0
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_coarse_weights_are_trained_through_an_adapter_only(
-    tiny_model: Qwen2ForCausalLM, dtype: torch.dtype
-) -> None:
+def test_weights_in_bfloat16_are_trained_in_float32(tiny_model: Qwen2ForCausalLM) -> None:
+    published = tiny_model.to(torch.bfloat16)  # type: ignore[call-arg] # transformers wraps it
+    finer = copy.deepcopy(published).float()
+    engine = Engine(published, config())
+    expected = Engine(finer, config(mixed_precision="bf16"))
+    for name, weight in published.named_parameters():
+        assert weight.dtype == torch.float32, name
+        assert torch.equal(weight, finer.get_parameter(name)), name
+    found, wanted = (e.score(ROWS, reference=e.reference) for e in (engine, expected))
+    assert torch.equal(found.entropy, wanted.entropy)
+    assert found.kl is not None
+    assert float(found.kl.abs().max()) < 1e-6
+
+
+def test_float16_is_for_weights_under_an_adapter(tiny_model: Qwen2ForCausalLM) -> None:
     pytest.importorskip("peft")
-    tiny_model.to(dtype)  # type: ignore[call-arg] # transformers wraps it
-    with pytest.raises(ConfigError, match=r"float16 cannot be trained: .* or train an adapter"):
+    tiny_model.half()
+    with pytest.raises(ConfigError, match=r"weights in float16 cannot be trained; load the model"):
         Engine(tiny_model, config())
     engine = Engine(tiny_model, config(lora=LoraConfig(rank=2)))
     parts = {p.dtype for group in engine.optimizer.param_groups for p in group["params"]}
     assert parts == {torch.float32}
+    assert tiny_model.lm_head.weight.dtype == torch.float16
 
 
 def test_an_error_in_the_layers_leaves_autocast(tiny_model: Qwen2ForCausalLM) -> None:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 from pydantic import BaseModel, ConfigDict
-
-Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
-"""Of weights."""
 
 
 class Section(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from debias_cli.config.base import Dtype, Section
+from debias_cli.config.base import Section
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
@@ -259,10 +259,6 @@ class EvaluateSection(Section):
         ge=1,
         le=4096,
         description="Prompts generated at once, memory and speed only; null: by the model's size.",
-    )
-    dtype: Dtype | None = Field(
-        default=None,
-        description="Type of the weights while they are measured; null: model.dtype.",
     )
     margin: float = Field(
         default=0.05,

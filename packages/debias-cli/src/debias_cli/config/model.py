@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from debias_cli.config.base import Dtype, Section
+from debias_cli.config.base import Section
 
 TESTBED = "testbed"
 
@@ -54,11 +54,11 @@ class ModelSection(Section):
         max_length=200,
         description="Branch, tag or commit of a hub id; pin a commit to make a run repeatable.",
     )
-    dtype: Dtype = Field(
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32",
         description=(
-            "Type of the weights, those that are trained (float32) or that an adapter is put on; "
-            "entropies are float32 whatever it is."
+            "Type of the weights; those that are trained are float32 meanwhile, and entropies "
+            "always."
         ),
     )
     device: str = Field(

@@ -50,13 +50,8 @@ class PipelineConfig(Section):
         if self.data is None and self.evaluate is None:
             msg = "nothing to do: give at least one of the sections 'data' and 'evaluate'"
             raise ValueError(msg)
-        if self.train is not None and self.train.lora is None and self.model.dtype != "float32":
-            msg = (
-                f"model.dtype {self.model.dtype} cannot be trained: most updates are smaller than "
-                "the steps between its numbers, and would be rounded away. Set model.dtype: "
-                "float32, train.mixed_precision: bf16 to compute in bfloat16 all the same, and "
-                "evaluate.dtype to what will be used; or train an adapter (train.lora)"
-            )
+        if self.train is not None and self.train.lora is None and self.model.dtype == "float16":
+            msg = "float16 weights cannot be trained: set model.dtype: bfloat16, or give train.lora"
             raise ValueError(msg)
         if self.sweep is not None and self.train is None:
             msg = "section 'sweep' needs section 'train': points are compared by held-out pairs"

@@ -13,7 +13,7 @@ from debias_cli.stages.keys import Benchmark, code_of, key_of
 from debias_cli.stages.requests import TaskReads, task_reads, task_request
 
 _SANDBOX = ("sandbox", "allow_unsandboxed", "sandbox_python")
-_BACKEND = ("backend", "backend_options", "batch_size", "dtype")
+_BACKEND = ("backend", "backend_options", "batch_size")
 
 
 @dataclass(frozen=True, slots=True)

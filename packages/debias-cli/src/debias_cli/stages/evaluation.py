@@ -169,7 +169,7 @@ def _settings(context: StageContext, section: EvaluateSection) -> EvalSettings:
     return EvalSettings(
         backend=BackendSettings(
             model.device,
-            section.dtype or model.dtype,
+            model.dtype,
             section.batch_size,
             options=section.backend_options,
         ),

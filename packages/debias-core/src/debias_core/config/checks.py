@@ -27,13 +27,3 @@ def check_not_negative(owner: object, *names: str) -> None:
     for name in names:
         value = getattr(owner, name)
         require(math.isfinite(value) and value >= 0, f"{name} must be 0 or more, not {value!r}")
-
-
-def check_trained_dtype(dtype: str) -> None:
-    """Raises a ConfigError where weights of this type would round the updates of a step away."""
-    require(
-        dtype in {"float32", "float64"},
-        f"weights in {dtype} cannot be trained: most updates are smaller than the steps between "
-        "its numbers, and would be rounded away. Set dtype to float32, and mixed_precision to bf16 "
-        "to compute in bfloat16 all the same, or train an adapter (lora)",
-    )

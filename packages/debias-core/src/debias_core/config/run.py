@@ -5,12 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from debias_core.config.checks import (
-    check_not_negative,
-    check_positive,
-    check_trained_dtype,
-    require,
-)
+from debias_core.config.checks import check_not_negative, check_positive, require
 from debias_core.config.objectives import (
     CdaConfig,
     ConsistencyConfig,
@@ -118,8 +113,9 @@ class TrainConfig:
         kl_budget: nats per token; training stops when the held-out KL exceeds it.
         checkpoint_every: steps between checkpoints, where a folder for them is given.
         seed: of everything that is random.
-        dtype: of the weights; bfloat16 and float16 only under an adapter, because trained weights
-            of these types would round most updates away.
+        dtype: of the weights. Those that are trained are float32 all the same where this is
+            bfloat16, which would round most updates away, and layers compute in bfloat16 then;
+            float16 is for weights under an adapter only.
         lora: an adapter that is trained in place of the weights; None trains the weights.
         mixed_precision: `bf16` computes all but the output layer in bfloat16 (autocast) where the
             weights are float32; entropies are float32 whatever it is.
@@ -200,8 +196,11 @@ class TrainConfig:
             "effective_batch_size counts prompts, and all sides of a pair belong to one batch: "
             f"{self.effective_batch_size} is not a multiple of {len(self.groups)}",
         )
-        if self.lora is None:
-            check_trained_dtype(self.dtype)
+        require(
+            self.lora is not None or self.dtype != "float16",
+            "weights in float16 cannot be trained; set dtype to bfloat16 or float32, or train an "
+            "adapter (lora)",
+        )
         require(
             self.mixed_precision in {"no", "bf16"},
             f"mixed_precision must be 'no' or 'bf16', not {self.mixed_precision!r}",

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from debias_core.config import TrainConfig
-from debias_core.config.checks import check_trained_dtype
 from debias_core.errors import ConfigError
 from debias_core.linear import CompileHead
 from debias_core.losses.terms import Terms
@@ -27,6 +26,7 @@ from debias_core.training.parallel import parallelise, sharding_is_asked
 from debias_core.training.precision import (
     checkpointed_layers,
     compute_layers_in_bf16,
+    hold_in_float32,
     one_cast_for_all,
     recomputed,
 )
@@ -65,6 +65,8 @@ class Engine:
         model.train(mode=False)
         self.model, self._config = model, config
         self.adapter = self._add_adapter()
+        finer = self.adapter is None and hold_in_float32(model)
+        self._layers_in_bf16 = finer or config.mixed_precision == "bf16"
         frozen = None
         self.reference: Reference
         if self.adapter is not None:
@@ -85,7 +87,7 @@ class Engine:
         return add_adapter(self.model, self._config.lora, seed=self._config.seed)
 
     def _set_precision(self, model: PreTrainedModel) -> None:
-        if self._config.mixed_precision == "bf16":
+        if self._layers_in_bf16:
             compute_layers_in_bf16(model)
 
     def score(
@@ -125,7 +127,7 @@ class Engine:
             return self.parallel.run(draw)
 
     def _casting_once(self, model: PreTrainedModel) -> contextlib.AbstractContextManager[None]:
-        if self._config.mixed_precision == "no":
+        if not self._layers_in_bf16:
             return contextlib.nullcontext()
         return one_cast_for_all(next(model.parameters()).device)
 
@@ -161,13 +163,11 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     """Returns AdamW over the trainable parameters, fused where the device can.
 
     Raises:
-        ConfigError: nothing is trainable, or in a type that rounds updates away.
+        ConfigError: nothing is trainable.
     """
     trainable = [p for p in model.parameters() if p.requires_grad]
     if not trainable:
         raise ConfigError("the model has no trainable parameter")
-    for parameter in trainable:
-        check_trained_dtype(str(parameter.dtype).removeprefix("torch."))
     return torch.optim.AdamW(
         trainable,
         lr=config.learning_rate,

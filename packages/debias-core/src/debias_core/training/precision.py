@@ -1,7 +1,8 @@
 """What the layers compute in, and what they keep for the backward pass.
 
-Mixed precision is torch's autocast around the layers alone. The output layer stays outside: a gap
-of 0.01 nats cannot be read off bfloat16 logits, which are wrong by more than that.
+Mixed precision is torch's autocast around the layers alone, over weights in float32. The output
+layer stays outside: a gap of 0.01 nats cannot be read off bfloat16 logits, which are wrong by more
+than that.
 
 Gradient checkpointing keeps a layer's input only, and computes the layer again in the backward
 pass. transformers ties it to `training`, which would switch dropout on and the KV cache off; so
@@ -12,6 +13,7 @@ wanted.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,9 @@ from debias_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+logger = logging.getLogger(__name__)
 
 
 class _AutocastHooks:
@@ -41,6 +46,30 @@ class _AutocastHooks:
     def after(self, module: nn.Module, args: object, output: object) -> None:
         del module, args, output
         self._entered.pop().__exit__(None, None, None)
+
+
+def hold_in_float32(model: nn.Module) -> bool:
+    """Makes weights in bfloat16 float32, as they have to be trained, and returns whether it did.
+
+    A step's update is smaller than the distance between bfloat16's numbers: it would be rounded
+    away. The weights stay what they are, so that layers can go on computing in bfloat16.
+
+    Raises:
+        ConfigError: weights in float16, which have no float32 that computes alike.
+    """
+    types = {parameter.dtype for parameter in model.parameters() if parameter.requires_grad}
+    coarse = types - {torch.float32, torch.float64}
+    if not coarse:
+        return False
+    if coarse != {torch.bfloat16}:
+        names = sorted(str(dtype).removeprefix("torch.") for dtype in coarse)
+        raise ConfigError(
+            f"weights in {' and '.join(names)} cannot be trained; load the model in bfloat16 or "
+            "float32, or train an adapter (lora)"
+        )
+    logger.info("the weights are trained and saved in float32; layers compute in bfloat16")
+    model.float()
+    return True
 
 
 def compute_layers_in_bf16(model: PreTrainedModel) -> None:
