@@ -194,9 +194,10 @@ def test_the_engine_may_hold_weights_of_another_type(
     model: Qwen2ForCausalLM, tmp_path: Path
 ) -> None:
     asked = SimpleNamespace(LLM=lambda **arguments: arguments)
-    for settings, dtype in ((VllmSettings(), "float32"), (VllmSettings("bfloat16"), "bfloat16")):
+    for dtype, expected in ((None, "float32"), ("bfloat16", "bfloat16")):
+        settings = VllmSettings(dtype=dtype)
         sampler = VllmSampler(model, GREEDY, tmp_path, settings=settings)
-        assert sampler._start(asked)["dtype"] == dtype
+        assert sampler._start(asked)["dtype"] == expected
 
 
 @pytest.mark.skipif(HAVE_VLLM, reason="vllm is in this environment")

@@ -57,8 +57,8 @@ class ModelSection(Section):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32",
         description=(
-            "Type of the weights; those that are trained are float32 meanwhile, and entropies "
-            "always."
+            "Type of the weights (bfloat16 ones are float32 while they are trained); entropies are "
+            "float32 whatever it is."
         ),
     )
     device: str = Field(

@@ -113,9 +113,9 @@ class TrainConfig:
         kl_budget: nats per token; training stops when the held-out KL exceeds it.
         checkpoint_every: steps between checkpoints, where a folder for them is given.
         seed: of everything that is random.
-        dtype: of the weights. Those that are trained are float32 all the same where this is
-            bfloat16, which would round most updates away, and layers compute in bfloat16 then;
-            float16 is for weights under an adapter only.
+        dtype: of the weights. bfloat16 would round most updates away: such weights are trained
+            and saved in float32, while layers compute in bfloat16. float16 is for weights under an
+            adapter only.
         lora: an adapter that is trained in place of the weights; None trains the weights.
         mixed_precision: `bf16` computes all but the output layer in bfloat16 (autocast) where the
             weights are float32; entropies are float32 whatever it is.

@@ -43,18 +43,18 @@ class VllmSettings:
     """How the engine is run, beside the model in training.
 
     Attributes:
-        dtype: of the engine's weights; None is that of the model's. Where layers compute in
-            bfloat16 over float32 weights (`mixed_precision`), `bfloat16` draws as they compute.
         max_model_len: tokens of prompt and answer together; None is what the model's config says.
         gpu_memory_utilization: share of the device's memory that the engine may take.
         enforce_eager: no CUDA graphs; they hold memory that training wants.
+        dtype: of the engine's weights; None is that of the model's. Where layers compute in
+            bfloat16 over float32 weights, `bfloat16` draws as they compute.
         more: further arguments of `vllm.LLM`, by name.
     """
 
-    dtype: str | None = None
     max_model_len: int | None = None
     gpu_memory_utilization: float = 0.3
     enforce_eager: bool = True
+    dtype: str | None = None
     more: dict[str, object] = field(default_factory=dict)
 
 
