@@ -117,6 +117,20 @@ def test_weights_in_bfloat16_are_trained_in_float32(tiny_model: Qwen2ForCausalLM
     assert float(found.kl.abs().max()) < 1e-6
 
 
+@pytest.mark.parametrize("sharded", [False, True])
+def test_casts_are_not_kept_where_processes_share_the_weights(
+    tiny_model: Qwen2ForCausalLM, monkeypatch: pytest.MonkeyPatch, *, sharded: bool
+) -> None:
+    monkeypatch.setattr("debias_core.training.engine.sharding_is_asked", lambda: sharded)
+    engine = Engine(tiny_model.float(), config(mixed_precision="bf16"))
+    kept: list[bool] = []
+    tiny_model.model.layers[1].register_forward_pre_hook(
+        lambda *_: kept.append(torch.is_autocast_cache_enabled())
+    )
+    engine.score(ROWS)
+    assert set(kept) == {not sharded}
+
+
 def test_float16_is_for_weights_under_an_adapter(tiny_model: Qwen2ForCausalLM) -> None:
     pytest.importorskip("peft")
     tiny_model.half()

@@ -88,7 +88,7 @@ class Engine:
 
     def _set_precision(self, model: PreTrainedModel) -> None:
         if self._layers_in_bf16:
-            compute_layers_in_bf16(model)
+            compute_layers_in_bf16(model, keep_casts=not sharding_is_asked())
 
     def score(
         self,
@@ -127,7 +127,7 @@ class Engine:
             return self.parallel.run(draw)
 
     def _casting_once(self, model: PreTrainedModel) -> contextlib.AbstractContextManager[None]:
-        if not self._layers_in_bf16:
+        if not self._layers_in_bf16 or self.parallel.sharded:
             return contextlib.nullcontext()
         return one_cast_for_all(next(model.parameters()).device)
 

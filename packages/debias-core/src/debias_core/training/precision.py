@@ -34,12 +34,17 @@ logger = logging.getLogger(__name__)
 class _AutocastHooks:
     """Enters autocast before a module's forward pass, and leaves it after."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_casts: bool) -> None:
+        self._keep_casts = keep_casts
         self._entered: list[torch.autocast] = []
 
     def before(self, module: nn.Module, args: object) -> None:
         del args
-        context = torch.autocast(next(module.parameters()).device.type, dtype=torch.bfloat16)
+        context = torch.autocast(
+            next(module.parameters()).device.type,
+            dtype=torch.bfloat16,
+            cache_enabled=self._keep_casts,
+        )
         context.__enter__()  # type: ignore[no-untyped-call]
         self._entered.append(context)
 
@@ -72,12 +77,17 @@ def hold_in_float32(model: nn.Module) -> bool:
     return True
 
 
-def compute_layers_in_bf16(model: PreTrainedModel) -> None:
+def compute_layers_in_bf16(model: PreTrainedModel, *, keep_casts: bool = True) -> None:
     """Makes everything below the output layer compute in bfloat16; the weights stay what they are.
 
     Put it on a model after it was copied, and on the copy too: the reference computes alike.
+
+    Args:
+        model: whose layers are changed.
+        keep_casts: whether a weight's bfloat16 copy is kept until the end of the forward pass;
+            where processes share the weights, such copies would be the whole model in each.
     """
-    hooks, layers = _AutocastHooks(), model.base_model
+    hooks, layers = _AutocastHooks(keep_casts=keep_casts), model.base_model
     layers.register_forward_pre_hook(hooks.before)
     layers.register_forward_hook(hooks.after, always_call=True)
 
