@@ -13,7 +13,9 @@ from debias_cli.rundir.folder import RunFolder, new_record, write_record
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.graph import Stage, build_graph, run_folder
 from debias_cli.stages.keys import Benchmark
+from debias_cli.stages.packages import check_packages
 from debias_cli.stages.planning import Decision, Selection, make_plan
+from debias_cli.stages.runner import run_pipeline
 
 TEXT = """\
 run: {name: t, output_dir: RUNS}
@@ -321,3 +323,37 @@ def test_the_hash_cache_notices_changes_and_survives_damage(tmp_path: Path) -> N
     assert HashCache(cache).file(file) != first
     cache.write_text("{broken")
     assert HashCache(cache).file(file) != first
+
+
+def test_packages_are_asked_for_before_anything_runs(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = ("train.lora={}", "train.trackers=[tensorboard, wandb]")
+    there = {"tensorboard"}
+    monkeypatch.setattr(
+        "debias_cli.stages.packages.find_spec", lambda name: name if name in there else None
+    )
+    loaded = project.load(*changes)
+    decisions = list(project.plan(*changes).values())
+    with pytest.raises(MissingError) as caught:
+        check_packages(loaded.config, decisions)
+    assert str(caught.value).splitlines() == [
+        "train.lora needs the package peft: pip install 'debias-cli[lora]'",
+        "train.trackers: wandb needs the package wandb: pip install 'wandb'",
+    ]
+    with pytest.raises(MissingError, match=r"train.lora needs the package peft"):
+        run_pipeline(loaded)
+    assert not list(run_folder(loaded).path.glob("data*")), "nothing ran"
+    there |= {"peft", "wandb"}
+    check_packages(loaded.config, decisions)
+    # the report of a finished run needs none of them
+    check_packages(loaded.config, [item for item in decisions if item.stage.kind == "report"])
+
+
+def test_vllm_is_asked_for_where_it_measures(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("debias_cli.stages.packages.find_spec", lambda name: None)
+    changes = ("evaluate.backend=vllm", "evaluate.tasks=[{kind: gsm8k}]")
+    with pytest.raises(MissingError, match=r"vllm needs .* pip install 'debias-eval\[vllm\]'"):
+        check_packages(project.load(*changes).config, list(project.plan(*changes).values()))

@@ -17,6 +17,7 @@ from debias_cli.rundir.files import write_text
 from debias_cli.rundir.folder import HASHES_NAME
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.graph import build_graph, run_folder, sweep_folder
+from debias_cli.stages.packages import check_packages
 from debias_cli.stages.planning import Decision, Selection, make_plan
 from debias_cli.stages.protocols import check_protocols
 from debias_cli.ui.output import Output
@@ -48,6 +49,7 @@ def plan_file(path: Path, overrides: Sequence[str], selection: Selection, output
     hashes = HashCache(loaded.config.run.output_dir / HASHES_NAME)
     decisions = make_plan(build_graph(loaded, hashes), folder, selection, hashes)
     hashes.save()
+    check_packages(loaded.config, decisions)
     output.say(f"run folder: {folder.path}{'' if folder.path.exists() else ' (new)'}")
     width = max(len(item.stage.name) for item in decisions)
     for item in decisions:

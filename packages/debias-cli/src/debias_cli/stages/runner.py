@@ -38,6 +38,7 @@ from debias_cli.rundir.provenance import provenance
 from debias_cli.rundir.storage import named_storage, storage_error
 from debias_cli.stages.context import Reporter, SilentReporter, StageContext, StopSignal
 from debias_cli.stages.graph import Stage, StageKind, build_graph, run_folder
+from debias_cli.stages.packages import check_packages
 from debias_cli.stages.planning import Decision, Selection, make_plan
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def run_pipeline(
 
     Raises:
         LockedError: another process works in the run folder; raised before anything else is done.
-        MissingError: an input is not there.
+        MissingError: an input, or a package that a stage needs, is not there.
         StageError: a stage failed; what was finished before it stays.
         StorageError: the run folder cannot be written, before or after the stages.
         InterruptedRunError: SIGINT or SIGTERM; says how to resume.
@@ -103,6 +104,7 @@ def run_pipeline(
         hashes = HashCache(loaded.config.run.output_dir / HASHES_NAME)
         decisions = make_plan(build_graph(loaded, hashes), folder, selection or Selection(), hashes)
         hashes.save()
+        check_packages(loaded.config, decisions)
         write_text(folder.path / CONFIG_NAME, dump(loaded.saved))
         runner = _Runner(loaded, folder, reporter or SilentReporter())
         runner.run(decisions)
