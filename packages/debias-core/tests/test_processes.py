@@ -124,11 +124,20 @@ def shard_on_the_cpu() -> None:
     state.fsdp_plugin = FullyShardedDataParallelPlugin()
 
 
+def leave_the_compiler_out() -> None:
+    """Makes DeepSpeed use gloo alone; on a CPU it would compile an operation of its own first."""
+    from deepspeed import ops
+
+    ops.__compatible_ops__["deepspeed_shm_comm"] = False
+
+
 def _process(rank: int, folder: Path, variables: Mapping[str, str], jobs: list[Job]) -> None:
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), **variables}
     if "ACCELERATE_USE_FSDP" in variables:
         shard_on_the_cpu()
+    if "ACCELERATE_USE_DEEPSPEED" in variables:
+        leave_the_compiler_out()
     results = [job.run(folder / (job.folder or str(i))) for i, job in enumerate(jobs)]
     torch.save(results, folder / f"results-{rank}.pt")
     # a wrapper that outlives its group may wait for ever when it is freed
