@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from debias_core.config.checks import check_not_negative, check_positive, require
+from debias_core.config.checks import (
+    CompileHead,
+    check_compile_head,
+    check_not_negative,
+    check_positive,
+    require,
+)
 from debias_core.config.objectives import (
     CdaConfig,
     ConsistencyConfig,
@@ -160,7 +166,7 @@ class TrainConfig:
     lora: LoraConfig | None = None
     mixed_precision: Literal["no", "bf16"] = "no"
     gradient_checkpointing: bool = False
-    compile_head: Literal["none", "tiles", "logits"] = "none"
+    compile_head: CompileHead = "none"
     trackers: tuple[str, ...] = ()
     device: str = "auto"
     prompt: PromptFormat = field(default_factory=PromptFormat)
@@ -205,10 +211,7 @@ class TrainConfig:
             self.mixed_precision in {"no", "bf16"},
             f"mixed_precision must be 'no' or 'bf16', not {self.mixed_precision!r}",
         )
-        require(
-            self.compile_head in {"none", "tiles", "logits"},
-            f"compile_head must be 'none', 'tiles' or 'logits', not {self.compile_head!r}",
-        )
+        check_compile_head(self.compile_head)
         unknown = [name for name in self.trackers if name not in TRACKERS]
         require(not unknown, f"trackers must be of {list(TRACKERS)}, not {unknown}")
         require(

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from debias_core.config.checks import CompileHead, check_compile_head
 from debias_core.errors import DataError
 from debias_core.linear import backward, compiled_logits, compiled_tiles, forward
 from debias_core.linear.backward import Gradients, TokenConstants, Upstream
 from debias_core.linear.checks import (
-    check_compile_head,
     check_layer,
     check_reference,
     check_targets,
@@ -21,7 +21,6 @@ from debias_core.linear.checks import (
     check_vocab_size,
 )
 from debias_core.linear.choice import Kind, choose
-from debias_core.linear.compiling import CompileHead
 from debias_core.linear.forward import Outcome
 from debias_core.linear.tiles import Head, LogitTransform, Problem, Tiles
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import get_args
 
 from torch import Tensor
 
 from debias_core.errors import ConfigError, DataError
-from debias_core.linear.compiling import CompileHead
 from debias_core.linear.tiles import LogitTransform
 
 
@@ -26,17 +24,6 @@ def check_transform(
     return LogitTransform(
         temperature=temperature, softcap=softcap, scale=1.0 if scale is None else scale
     )
-
-
-def check_compile_head(compile_head: str) -> None:
-    """Check that it is a way of compiling the output layer.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if compile_head not in get_args(CompileHead):
-        known = ", ".join(map(repr, get_args(CompileHead)))
-        raise ConfigError(f"compile_head must be one of {known}, not {compile_head!r}")
 
 
 def check_vocab_size(vocab_size: int | None, weight: Tensor) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -11,9 +11,6 @@ from debias_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CompileHead = Literal["none", "tiles", "logits"]
-"""What is compiled: nothing, the passes over tiles of logits, or those over whole logits."""
 
 _MOST_KINDS = 128
 """Of inputs that a function is compiled for: with and without targets, reference and softcap, in
