@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from debias_cli.commands.inspect import plan_file
 from debias_cli.config.load import LoadedConfig, derive, parse_config
 from debias_cli.config.points import listed_points, point_text
 from debias_cli.config.sweep import GridSweep, RandomSweep
 from debias_cli.errors import ConfigError, MissingError
-from debias_cli.stages import asking
+from debias_cli.stages import asking, packages
 from debias_cli.stages.asking import asker
 from debias_cli.stages.graph import run_folder, sweep_folder
+from debias_cli.stages.planning import Selection
 from debias_cli.stages.ranking import Held, PointResult, as_number, best_of, caveats
 from debias_cli.stages.sweep_table import sweep_markdown, verdict
 from debias_cli.stages.sweeping import run_sweep
+from debias_cli.ui.output import Output
 
 BASE = """\
 run: {name: s, output_dir: /runs}
@@ -322,6 +325,16 @@ def test_without_optuna_the_message_has_the_command(monkeypatch: pytest.MonkeyPa
     with pytest.raises(MissingError, match=r"pip install 'debias-cli\[optuna\]'") as caught:
         asker(sweep)
     assert caught.value.exit_code == 4
+
+
+def test_plan_names_a_package_that_a_point_lacks(
+    monkeypatch: pytest.MonkeyPatch, small: Path
+) -> None:
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    sweep = "{kind: grid, parameters: [{kind: values, field: train.max_steps, values: [1, 2]}]}"
+    changes = [f"sweep={sweep}", "train.trackers=[wandb]"]
+    with pytest.raises(MissingError, match=r"train.trackers: wandb needs the package wandb"):
+        plan_file(small, changes, Selection(), Output())
 
 
 def test_plan_shows_every_point(cli: Callable[..., object], small: Path) -> None:

@@ -12,6 +12,7 @@ from debias_cli.rundir.folder import HASHES_NAME
 from debias_cli.rundir.hashes import HashCache
 from debias_cli.stages.asking import check_installed
 from debias_cli.stages.graph import build_graph, run_folder, sweep_folder
+from debias_cli.stages.packages import check_packages
 from debias_cli.stages.planning import Decision, Selection, make_plan
 from debias_cli.stages.ranking import criterion_text
 from debias_cli.stages.sweep_table import verdict
@@ -90,6 +91,7 @@ def _plan_points(
         derived = derive(loaded, point)
         folder = run_folder(derived)
         decisions = make_plan(build_graph(derived, hashes), folder, selection, hashes)
+        check_packages(derived.config, decisions)
         runs = _runs(decisions, coming, forced=selection.force or selection.start is not None)
         coming.update(item.stage.key for item in decisions if item.action == "run")
         what = f"{', '.join(runs)} would run" if runs else "finished"
